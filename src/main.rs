@@ -1,1 +1,3 @@
-fn main(){}
+//! The `hsmwatch` binary.
+
+fn main() {}

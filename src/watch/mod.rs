@@ -1,0 +1,8 @@
+//! Watching: pure. What a rule is, which time to ask for, which rows are new, and what to say about them. `now` is always
+//! an argument; nothing here waits, reads or writes.
+
+pub mod alert;
+pub mod row;
+pub mod rule;
+pub mod schedule;
+pub mod severity;

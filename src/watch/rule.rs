@@ -1,0 +1,149 @@
+//! A rule: a KQL query with an id, a title, a severity and its timing.
+
+use super::schedule::Schedule;
+use super::severity::Severity;
+use chrono::TimeDelta;
+
+/// How a rule's query is run over time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One output row per input row, with `TimeGenerated`; windows tile time.
+    Event {
+        /// Looks this much further back than the window, so that the query can tell old from new by `window_start`.
+        lookback: Option<TimeDelta>,
+    },
+    /// Sums up a window, at the instants of a grid.
+    Window {
+        /// Length of the window.
+        window: TimeDelta,
+        /// Shifts the window back, so that late records are in.
+        settle: TimeDelta,
+    },
+}
+
+/// A rule, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Lower-case letters, digits and `-`; unique.
+    pub id: String,
+    /// Plain words, for the head of a card.
+    pub title: String,
+    /// How bad.
+    pub severity: Severity,
+    /// The KQL, as written.
+    pub query: String,
+    /// A predicate; rows for which it holds are left out.
+    pub exclude: Option<String>,
+    /// When it is evaluated.
+    pub schedule: Schedule,
+    /// How it is run.
+    pub kind: Kind,
+    /// Columns whose values are told once per `renotify`; empty: every row is told once.
+    pub key: Vec<String>,
+    /// A key (for window rules without `key`: an equal row) is told again after this.
+    pub renotify: Option<TimeDelta>,
+    /// Columns that make one alert; `None`: `_ResourceId` where returned.
+    pub group_by: Option<Vec<String>>,
+    /// Names of the workspaces it runs on; `None`: all.
+    pub workspaces: Option<Vec<String>>,
+    /// Names of the receivers it is told to; `None`: all that take its severity.
+    pub receivers: Option<Vec<String>>,
+    /// What happened, in a sentence.
+    pub meaning: String,
+    /// Why it matters.
+    pub why: String,
+    /// What to do now.
+    pub action: String,
+    /// When it is harmless.
+    pub false_positives: String,
+    /// https address of a runbook.
+    pub runbook: Option<String>,
+    /// ATT&CK technique, such as `T1485`.
+    pub attack: Option<String>,
+}
+
+/// A rule as written in `[[rule]]` or in a preset: what is absent is `None`. Durations are parsed; nothing else is checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleSpec {
+    /// `id`
+    pub id: String,
+    /// `title`
+    pub title: Option<String>,
+    /// `severity`
+    pub severity: Option<Severity>,
+    /// `query`
+    pub query: Option<String>,
+    /// `exclude`
+    pub exclude: Option<String>,
+    /// `enabled`
+    pub enabled: Option<bool>,
+    /// `every`
+    pub every: Option<TimeDelta>,
+    /// `cron`, as written
+    pub cron: Option<String>,
+    /// `window`
+    pub window: Option<TimeDelta>,
+    /// `settle`
+    pub settle: Option<TimeDelta>,
+    /// `lookback`
+    pub lookback: Option<TimeDelta>,
+    /// `key`
+    pub key: Option<Vec<String>>,
+    /// `renotify`
+    pub renotify: Option<TimeDelta>,
+    /// `group_by`
+    pub group_by: Option<Vec<String>>,
+    /// `workspaces`
+    pub workspaces: Option<Vec<String>>,
+    /// `receivers`
+    pub receivers: Option<Vec<String>>,
+    /// `meaning`
+    pub meaning: Option<String>,
+    /// `why`
+    pub why: Option<String>,
+    /// `action`
+    pub action: Option<String>,
+    /// `false_positives`
+    pub false_positives: Option<String>,
+    /// `runbook`
+    pub runbook: Option<String>,
+    /// `attack`
+    pub attack: Option<String>,
+}
+
+impl RuleSpec {
+    /// This spec with every field that `over` sets replaced: how a `[[rule]]` with a preset's id changes that preset.
+    #[must_use]
+    pub fn overridden_by(self, over: Self) -> Self {
+        // `every` and `cron` exclude each other, so setting one clears the other.
+        let (every, cron) = if over.every.is_some() || over.cron.is_some() {
+            (over.every, over.cron)
+        } else {
+            (self.every, self.cron)
+        };
+        Self {
+            id: self.id,
+            title: over.title.or(self.title),
+            severity: over.severity.or(self.severity),
+            query: over.query.or(self.query),
+            exclude: over.exclude.or(self.exclude),
+            enabled: over.enabled.or(self.enabled),
+            every,
+            cron,
+            window: over.window.or(self.window),
+            settle: over.settle.or(self.settle),
+            lookback: over.lookback.or(self.lookback),
+            key: over.key.or(self.key),
+            renotify: over.renotify.or(self.renotify),
+            group_by: over.group_by.or(self.group_by),
+            workspaces: over.workspaces.or(self.workspaces),
+            receivers: over.receivers.or(self.receivers),
+            meaning: over.meaning.or(self.meaning),
+            why: over.why.or(self.why),
+            action: over.action.or(self.action),
+            false_positives: over.false_positives.or(self.false_positives),
+            runbook: over.runbook.or(self.runbook),
+            attack: over.attack.or(self.attack),
+        }
+    }
+}
