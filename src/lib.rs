@@ -3,6 +3,8 @@
 //!
 //! Two things happen: *evaluate* a watch and *deliver* one alert to one receiver.
 
+pub mod engine;
 pub mod notify;
+mod planted;
 pub mod ports;
 pub mod watch;

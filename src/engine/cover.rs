@@ -86,7 +86,8 @@ pub(super) async fn cover(
     let mut left: Vec<Part> = parts;
     left.reverse();
     while let Some(part) = left.pop() {
-        let (Some(version), Some(asked)) = (head.versions.get(part.version), query(head, part, now))
+        let (Some(version), Some(asked)) =
+            (head.versions.get(part.version), query(head, part, now))
         else {
             continue;
         };

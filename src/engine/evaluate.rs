@@ -2,6 +2,7 @@
 
 use super::cover::{Covered, cover};
 use super::{ALERTS_FORMAT, AlertsDoc, Engine, Loaded, Offer, StateError, Ticket, Watch};
+use crate::planted::{self, Bug};
 use crate::ports::{Etag, Meta, Query, QueryError, StoreError, When};
 use crate::watch::alert::{Alert, Interval, Reason};
 use crate::watch::fingerprint::Scope;
@@ -102,7 +103,11 @@ struct Run<'a> {
 
 impl Engine {
     /// Evaluates a watch if it is due. Answers how it went, and the head that stands now.
-    pub(super) async fn evaluate(&self, watch: &Watch, given: Given<'_>) -> (Outcome, Option<Loaded>) {
+    pub(super) async fn evaluate(
+        &self,
+        watch: &Watch,
+        given: Given<'_>,
+    ) -> (Outcome, Option<Loaded>) {
         let Given { loaded, known, ended, now, offer } = given;
         let Some(base) = loaded else {
             // A known watch whose head is gone goes on from where it was.
@@ -123,9 +128,8 @@ impl Engine {
             return (Outcome::NotDue, Some(base));
         };
         let head = base.head.clone();
-        let mut run = Run {
-            engine: self, watch, base, head, ended, now, offer, rows: 0, alerts: Vec::new(),
-        };
+        let mut run =
+            Run { engine: self, watch, base, head, ended, now, offer, rows: 0, alerts: Vec::new() };
         run.head = run.prepared(&run.base.head);
         let result = match watch.rule.kind {
             Kind::Event { .. } => run.events(slot).await,
@@ -154,7 +158,9 @@ impl Engine {
                 match self.load(&head.watch.key()).await? {
                     Some(read) if read.head.commit == head.commit => Ok(read.etag),
                     _ => Err(StoreError::Lost(match error {
-                        StoreError::Lost(text) | StoreError::Unknown(text) | StoreError::Failed(text) => text,
+                        StoreError::Lost(text)
+                        | StoreError::Unknown(text)
+                        | StoreError::Failed(text) => text,
                     })
                     .into()),
                 }
@@ -209,7 +215,8 @@ impl Run<'_> {
             let last = window.to >= self.now || to < window.to;
             let failure = covered.failure.clone();
             // What was asked for before it failed counts, if it reaches beyond what was covered before.
-            let progress = if to > self.head.watermark { Progress::Window(to) } else { Progress::None };
+            let progress =
+                if to > self.head.watermark { Progress::Window(to) } else { Progress::None };
             let slot = (last && failure.is_none()).then_some(slot);
             self.commit_covered(covered, window, progress, reason, slot).await?;
             if failure.is_some() || last {
@@ -313,7 +320,8 @@ impl Run<'_> {
         settle: TimeDelta,
     ) -> Result<Option<QueryError>, StateError> {
         let due = instants(&self.head, &self.watch.rule, self.now, INSTANTS);
-        let all = due.last().is_none_or(|last| self.watch.rule.schedule.slot(self.now) == Some(*last));
+        let all =
+            due.last().is_none_or(|last| self.watch.rule.schedule.slot(self.now) == Some(*last));
         let mut intake = Intake::default();
         let mut done: Option<DateTime<Utc>> = None;
         let mut failure = None;
@@ -340,7 +348,9 @@ impl Run<'_> {
             reason: if due.len() > 1 { Reason::CatchUp } else { Reason::New },
             passed: Vec::new(),
             stuck: None,
-            health: failure.as_ref().map_or(HealthChange::Success, |error| health_of(error, self.now)),
+            health: failure
+                .as_ref()
+                .map_or(HealthChange::Success, |error| health_of(error, self.now)),
             slot: (failure.is_none() && all).then_some(slot),
         };
         self.commit(intake, Seen::default(), change).await?;
@@ -357,7 +367,9 @@ impl Run<'_> {
         match self.watch.workspace.source.query(&query, &mut rows).await {
             Ok(answer) => {
                 if let Some(why) = answer.partial {
-                    return Err(QueryError::Unavailable(format!("the answer is not complete: {why}")));
+                    return Err(QueryError::Unavailable(format!(
+                        "the answer is not complete: {why}"
+                    )));
                 }
             }
             // No data at all is what an absence rule watches for.
@@ -377,7 +389,9 @@ impl Run<'_> {
             key: &version.key,
             group_by: self.watch.rule.group_by.as_deref(),
         };
-        rows.iter().for_each(|row| intake.summary(&reading, window, row));
+        for row in &rows {
+            intake.summary(&reading, window, row);
+        }
         Ok(())
     }
 
@@ -388,7 +402,8 @@ impl Run<'_> {
         counted: Seen,
         change: Change,
     ) -> Result<(), StateError> {
-        let keyed = !self.watch.rule.key.is_empty() || matches!(self.watch.rule.kind, Kind::Window { .. });
+        let keyed =
+            !self.watch.rule.key.is_empty() || matches!(self.watch.rule.kind, Kind::Window { .. });
         let preloaded = self.head.seen_rows > LARGE && !counted.is_empty();
         let mut counted = Some(counted);
         for race in 0..=RACES {
@@ -423,6 +438,9 @@ impl Run<'_> {
                 self.engine.write_new(&name, serde_json::to_vec(&doc).unwrap_or_default()).await?;
                 head.post(&name, &alerts, self.now);
             }
+            if planted::is(Bug::TicketsBeforeCommit) {
+                offer_all(&key, &alerts, self.offer);
+            }
             let when = When::Matches(self.base.etag.clone());
             match self.engine.write_head(&mut head, when, self.now).await {
                 Ok(etag) => {
@@ -450,7 +468,13 @@ impl Run<'_> {
         Err(StateError::Contended(self.watch.label()))
     }
 
-    fn step(&self, head: &mut Head, intake: &Intake, seen: &mut Seen, change: &Change) -> Vec<Alert> {
+    fn step(
+        &self,
+        head: &mut Head,
+        intake: &Intake,
+        seen: &mut Seen,
+        change: &Change,
+    ) -> Vec<Alert> {
         let version = head.versions.last().cloned();
         let telling = Telling {
             rule: &self.watch.rule,
@@ -464,8 +488,11 @@ impl Run<'_> {
         for alert in &mut alerts {
             if let Some(version) = &version {
                 let about = alert.group.get("_ResourceId").map(String::as_str);
-                alert.links.logs =
-                    (self.watch.workspace.logs_link)(&version.ask(alert.window), alert.window, about);
+                alert.links.logs = (self.watch.workspace.logs_link)(
+                    &version.ask(alert.window),
+                    alert.window,
+                    about,
+                );
             }
         }
         for interval in &change.passed {
@@ -504,7 +531,10 @@ fn health_of(error: &QueryError, now: DateTime<Utc>) -> HealthChange {
 }
 
 fn put_off(retry_after: Option<std::time::Duration>, now: DateTime<Utc>) -> DateTime<Utc> {
-    now + retry_after.and_then(|d| TimeDelta::from_std(d).ok()).unwrap_or(PUT_OFF).min(TimeDelta::hours(1))
+    now + retry_after
+        .and_then(|d| TimeDelta::from_std(d).ok())
+        .unwrap_or(PUT_OFF)
+        .min(TimeDelta::hours(1))
 }
 
 fn kind_of(error: &QueryError) -> FailureKind {

@@ -150,7 +150,15 @@ impl Engine {
         silent_after: Option<TimeDelta>,
         instance: String,
     ) -> Self {
-        Self { store, transport, receivers, timing, silent_after, instance, commits: AtomicU64::new(0) }
+        Self {
+            store,
+            transport,
+            receivers,
+            timing,
+            silent_after,
+            instance,
+            commits: AtomicU64::new(0),
+        }
     }
 
     /// A name that no other commit has.
@@ -176,7 +184,10 @@ impl Engine {
         let read: AlertsDoc =
             serde_json::from_slice(&document.body).map_err(|e| bad(e.to_string()))?;
         if read.format > ALERTS_FORMAT {
-            return Err(bad(format!("it has format {}, this version reads up to {ALERTS_FORMAT}", read.format)));
+            return Err(bad(format!(
+                "it has format {}, this version reads up to {ALERTS_FORMAT}",
+                read.format
+            )));
         }
         Ok(Some(read.alerts))
     }

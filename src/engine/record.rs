@@ -103,7 +103,10 @@ impl Record {
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let record: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
         if record.format > FORMAT {
-            return Err(format!("it has format {}, this version reads up to {FORMAT}", record.format));
+            return Err(format!(
+                "it has format {}, this version reads up to {FORMAT}",
+                record.format
+            ));
         }
         Ok(record)
     }

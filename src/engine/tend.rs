@@ -60,7 +60,7 @@ impl Engine {
         let own = crate::watch::own::watch_id().key();
         let own = tended.heads.get(&own).and_then(|loaded| loaded.head.own.clone());
         tended.off = self.receivers_off(&tended.lines, own.as_ref());
-        self.offer_due(&mut tended, now, offer);
+        Self::offer_due(&mut tended, now, offer);
         Ok(tended)
     }
 
@@ -84,7 +84,7 @@ impl Engine {
         off
     }
 
-    fn offer_due(&self, tended: &mut Tended, now: DateTime<Utc>, offer: Offer<'_>) {
+    fn offer_due(tended: &mut Tended, now: DateTime<Utc>, offer: Offer<'_>) {
         let lines: BTreeMap<(&str, &str), &Line> = tended
             .lines
             .iter()
@@ -121,7 +121,11 @@ impl Engine {
     }
 
     /// Deletes what no head names any more: documents after a day, ended delivery records after eight.
-    pub(super) async fn collect(&self, tended: &Tended, now: DateTime<Utc>) -> Result<u64, StateError> {
+    pub(super) async fn collect(
+        &self,
+        tended: &Tended,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StateError> {
         let mut named: BTreeSet<&str> = BTreeSet::new();
         let mut open: BTreeSet<&str> = BTreeSet::new();
         // Heads are read again by the next tick; a document that a commit of this very tick wrote is younger than a day.

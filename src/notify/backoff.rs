@@ -22,6 +22,11 @@ pub fn seed(alert_id: &str, receiver: &str) -> u64 {
     hash.finalize().iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte))
 }
 
+/// How long the schedule lasts, jitter aside.
+pub fn total() -> TimeDelta {
+    TimeDelta::seconds(SCHEDULE.iter().copied().map(i64::from).sum())
+}
+
 /// When the next attempt is due after `attempts_made` of them, the last at `now`: the schedule's wait, 80 to 120 % of it by
 /// `seed`, or `Retry-After` if that is later. `None`: the schedule has ended, give up.
 pub fn next_due(

@@ -175,3 +175,8 @@ pub fn headers(
 
 #[cfg(test)]
 mod samples;
+
+/// The body of an alert, as this receiver takes it.
+pub fn render(receiver: &Receiver, alert: &crate::watch::alert::Alert) -> Body {
+    webhook::render(alert, receiver.detail)
+}

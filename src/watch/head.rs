@@ -299,7 +299,9 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadHead {
     /// Written by a newer version.
-    #[error("it has format {0}, this version reads up to {FORMAT}: run the version that wrote it, or a newer one")]
+    #[error(
+        "it has format {0}, this version reads up to {FORMAT}: run the version that wrote it, or a newer one"
+    )]
     Newer(u32),
     /// Not a head.
     #[error("it is damaged: {0}")]
@@ -308,7 +310,12 @@ pub enum BadHead {
 
 impl Head {
     /// The head of a watch that begins now: nothing before `started_at` is ever told.
-    pub fn start(watch: WatchId, workspace_name: &str, rule: &Rule, started_at: DateTime<Utc>) -> Self {
+    pub fn start(
+        watch: WatchId,
+        workspace_name: &str,
+        rule: &Rule,
+        started_at: DateTime<Utc>,
+    ) -> Self {
         Self {
             format: FORMAT,
             watch,
@@ -459,17 +466,15 @@ impl Head {
         let hour = |t: DateTime<Utc>| {
             DateTime::from_timestamp(t.timestamp().div_euclid(3600) * 3600, 0).unwrap_or(t)
         };
-        let mut add = |at: DateTime<Utc>, hits: u64| match self
-            .hours
-            .binary_search_by_key(&at, |h| h.hour)
-        {
-            Ok(i) => {
-                if let Some(h) = self.hours.get_mut(i) {
-                    h.hits += hits;
+        let mut add =
+            |at: DateTime<Utc>, hits: u64| match self.hours.binary_search_by_key(&at, |h| h.hour) {
+                Ok(i) => {
+                    if let Some(h) = self.hours.get_mut(i) {
+                        h.hits += hits;
+                    }
                 }
-            }
-            Err(i) => self.hours.insert(i, Hour { hour: at, hits }),
-        };
+                Err(i) => self.hours.insert(i, Hour { hour: at, hits }),
+            };
         alert.hits.iter().for_each(|hit| add(hour(hit.time), 1));
         if alert.hits_truncated > 0 {
             add(hour(alert.last_seen), alert.hits_truncated);

@@ -89,10 +89,15 @@ impl Reading<'_> {
     }
 
     /// What an alert says of a row.
-    pub fn hit(&self, row: &Row, fingerprint: &Fingerprint, ordinal: u32, time: DateTime<Utc>) -> Hit {
-        let text = |column: &str| {
-            row.get(column).filter(|value| !value.is_empty()).map(Value::text)
-        };
+    pub fn hit(
+        &self,
+        row: &Row,
+        fingerprint: &Fingerprint,
+        ordinal: u32,
+        time: DateTime<Utc>,
+    ) -> Hit {
+        let text =
+            |column: &str| row.get(column).filter(|value| !value.is_empty()).map(Value::text);
         let instance = text("HsmInstance").or_else(|| text("MemberId"));
         let told_apart = [
             "TimeGenerated",
@@ -105,7 +110,9 @@ impl Reading<'_> {
         let fields = row
             .iter()
             .filter(|(name, value)| !value.is_empty() && !told_apart.contains(name))
-            .filter(|(name, value)| *name != "MemberId" || instance.as_deref() != Some(&value.text()))
+            .filter(|(name, value)| {
+                *name != "MemberId" || instance.as_deref() != Some(&value.text())
+            })
             .map(|(name, value)| (name.to_owned(), value.json()))
             .collect();
         Hit {

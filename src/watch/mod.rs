@@ -2,14 +2,14 @@
 //! an argument; nothing here waits, reads or writes.
 
 pub mod alert;
-pub mod row;
-pub mod rule;
-pub mod schedule;
-pub mod severity;
 pub mod fingerprint;
 pub mod head;
 pub mod intake;
 pub mod own;
 pub mod plan;
+pub mod row;
+pub mod rule;
+pub mod schedule;
 pub mod seen;
+pub mod severity;
 pub mod step;

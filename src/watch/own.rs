@@ -52,7 +52,11 @@ impl Condition {
     pub const fn stands(self) -> bool {
         !matches!(
             self,
-            Self::AlertRefused | Self::AlertGivenUp | Self::NotCovered | Self::HeadLost | Self::Heartbeat
+            Self::AlertRefused
+                | Self::AlertGivenUp
+                | Self::NotCovered
+                | Self::HeadLost
+                | Self::Heartbeat
         )
     }
 
@@ -112,7 +116,9 @@ impl Condition {
 
     const fn action(self) -> &'static str {
         match self {
-            Self::WatchFailing => "Look at the error; check the network, the workspace and `hsmwatch status`.",
+            Self::WatchFailing => {
+                "Look at the error; check the network, the workspace and `hsmwatch status`."
+            }
             Self::QueryRefused => "Mend the rule's query; `hsmwatch check` shows what is wrong.",
             Self::AccessDenied => {
                 "Grant the identity the role Log Analytics Data Reader on the workspace; a new grant takes up to an hour."
@@ -124,13 +130,17 @@ impl Condition {
             Self::ReceiverBroken => {
                 "Make a new webhook address or secret, or mend the receiver and run `hsmwatch receivers on NAME`. Its alerts wait."
             }
-            Self::AlertRefused => "Read the alert here or in `hsmwatch status`; the receiver's schema may have changed.",
+            Self::AlertRefused => {
+                "Read the alert here or in `hsmwatch status`; the receiver's schema may have changed."
+            }
             Self::AlertGivenUp => "Read the alert in `hsmwatch status` and look at the receiver.",
             Self::NotCovered => "Look through this time by hand: `hsmwatch query`.",
             Self::HeadLost => {
                 "Find out who deletes state documents. The watch goes on from its last known watermark; late rows before it may be told twice or not at all."
             }
-            Self::StateUnreadable => "Run the version that wrote it, or restore the document. It has not been touched.",
+            Self::StateUnreadable => {
+                "Run the version that wrote it, or restore the document. It has not been touched."
+            }
             Self::OutboxFull => "Look at the receivers: `hsmwatch status`.",
             Self::Heartbeat => {
                 "Nothing. Flows that are never triggered are switched off after 90 days; this message keeps yours awake."
@@ -268,13 +278,17 @@ pub fn step(
         if observed.contains_key(&id) {
             told.insert(id, told_of);
         } else if told_of.condition.stands() {
-            let detail = format!("Well again: {} since {}.", told_of.subject, now.format("%F %T UTC"));
+            let detail =
+                format!("Well again: {} since {}.", told_of.subject, now.format("%F %T UTC"));
             alerts.push(alert(&key, &told_of, true, detail, receivers, None, now));
         }
     }
     for (id, o) in observed {
         // An alert that cannot be told one by one for lack of room is told when there is some.
-        if told.contains_key(&id) || told.len() >= CONDITIONS || alerts.len() >= ALERTS_PER_EVALUATION {
+        if told.contains_key(&id)
+            || told.len() >= CONDITIONS
+            || alerts.len() >= ALERTS_PER_EVALUATION
+        {
             continue;
         }
         let told_of = Told {
@@ -307,7 +321,9 @@ fn alert(
         ("subject".to_owned(), told.subject.clone()),
     ]);
     let mut hash = Hash::new("own");
-    hash.text(condition.as_str()).text(&told.subject).text(&told.since.timestamp_micros().to_string());
+    hash.text(condition.as_str())
+        .text(&told.subject)
+        .text(&told.since.timestamp_micros().to_string());
     hash.text(if well { "well" } else { "ill" });
     let fingerprint = hash.finish();
     let fields: Map<String, Json> = [

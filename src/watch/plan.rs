@@ -3,6 +3,7 @@
 use super::alert::Interval;
 use super::head::{Cursor, GapKind, Head};
 use super::rule::{Kind, Rule};
+use crate::planted::{self, Bug};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The longest stretch of an outage that one commit covers.
@@ -78,7 +79,11 @@ impl Head {
         (now - self.sweep.previous >= timing.sweep_every).then(|| Cursor {
             began: now,
             left: Interval {
-                from: (self.sweep.previous - timing.sweep).max(self.floor),
+                from: if planted::is(Bug::SweepAnchoredAtNow) {
+                    (now - timing.sweep).max(self.floor)
+                } else {
+                    (self.sweep.previous - timing.sweep).max(self.floor)
+                },
                 to: self.watermark,
             },
         })
@@ -91,8 +96,7 @@ impl Head {
             // The first version also stands for all time before it.
             let since = if version == 0 { window.from } else { v.since };
             let until = self.versions.get(version + 1).map_or(window.to, |next| next.since);
-            let interval =
-                Interval { from: window.from.max(since), to: window.to.min(until) };
+            let interval = Interval { from: window.from.max(since), to: window.to.min(until) };
             if !interval.is_empty() && !v.summary {
                 parts.push(Part { version, interval });
             }
@@ -125,8 +129,7 @@ pub fn halves(interval: Interval) -> Option<(Interval, Interval)> {
     let middle = from + (to - from) / 2;
     let whole = DateTime::from_timestamp(middle.timestamp(), 0)?;
     let cut = if whole > from { whole } else { whole + TimeDelta::seconds(1) };
-    (from < cut && cut < to)
-        .then_some((Interval { from, to: cut }, Interval { from: cut, to }))
+    (from < cut && cut < to).then_some((Interval { from, to: cut }, Interval { from: cut, to }))
 }
 
 /// The window of a window rule at an instant of its grid.
@@ -142,7 +145,8 @@ pub fn instants(head: &Head, rule: &Rule, now: DateTime<Utc>, limit: usize) -> V
     let earliest = head.started_at + window + settle;
     let mut out = Vec::new();
     // The first instant after the last one evaluated, or the first of all.
-    let mut next = rule.schedule.next_after(head.watermark.max(earliest - TimeDelta::nanoseconds(1)));
+    let mut next =
+        rule.schedule.next_after(head.watermark.max(earliest - TimeDelta::nanoseconds(1)));
     while let Some(instant) = next
         && instant <= latest
         && out.len() < limit

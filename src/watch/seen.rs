@@ -2,6 +2,7 @@
 //! the head names the current one.
 
 use super::fingerprint::Fingerprint;
+use crate::planted::{self, Bug};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -98,7 +99,11 @@ impl Seen {
     /// Counts one more of this row in the answer being read. `Some(ordinal)` if that is one more than was told.
     pub fn count(&mut self, row: Fingerprint, at: DateTime<Utc>) -> Option<u32> {
         let entry = self.rows.entry(row).or_default();
-        let n = entry.at_hand().saturating_add(1).min(READING - 1);
+        let n = if planted::is(Bug::OrdinalDropped) {
+            1
+        } else {
+            entry.at_hand().saturating_add(1).min(READING - 1)
+        };
         entry.now = n | READING;
         entry.second = second(at);
         (n > entry.told).then_some(n)
@@ -242,7 +247,11 @@ impl Seen {
             let (told_at, held_first, held_last) = (time()?, time()?, time()?);
             seen.keys.insert(key, KeyEntry { told_at, held, held_first, held_last });
         }
-        if input.0.is_empty() { Ok(seen) } else { Err(BadSeen::Damaged("it goes on after its end")) }
+        if input.0.is_empty() {
+            Ok(seen)
+        } else {
+            Err(BadSeen::Damaged("it goes on after its end"))
+        }
     }
 }
 
@@ -258,7 +267,8 @@ struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], BadSeen> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(BadSeen::Damaged("it is cut short"))?;
+        let (head, rest) =
+            self.0.split_first_chunk::<N>().ok_or(BadSeen::Damaged("it is cut short"))?;
         self.0 = rest;
         Ok(*head)
     }

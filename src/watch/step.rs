@@ -11,6 +11,7 @@ use super::intake::{
 use super::plan::Timing;
 use super::rule::Rule;
 use super::seen::{KeyEntry, Seen};
+use crate::planted::{self, Bug};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 
@@ -69,8 +70,13 @@ impl Head {
             alerts.extend(self.held_back(seen, telling));
         }
         let alerts = self.fit_outbox(alerts, telling);
-        self.advance(progress, timing);
-        seen.prune(self.floor);
+        self.advance(progress, timing, telling.now);
+        let floor = if planted::is(Bug::PruneAboveFloor) {
+            self.watermark - timing.overlap
+        } else {
+            self.floor
+        };
+        seen.prune(floor);
         if seen.len() > FINGERPRINTS {
             // Well below the limit, so that the next few rows do not raise the floor again.
             if let Some(complete_from) = seen.shrink(FINGERPRINTS - FINGERPRINTS / 10) {
@@ -81,9 +87,12 @@ impl Head {
         alerts
     }
 
-    fn advance(&mut self, progress: Progress, timing: &Timing) {
+    fn advance(&mut self, progress: Progress, timing: &Timing, now: DateTime<Utc>) {
         match progress {
             Progress::None => {}
+            Progress::Window(_) if planted::is(Bug::WatermarkIsNow) => {
+                self.watermark = self.watermark.max(now);
+            }
             Progress::Window(to) => self.watermark = self.watermark.max(to),
             Progress::Sweep { to, began, end } => {
                 if to >= end {
@@ -187,16 +196,16 @@ impl Head {
         telling: &Telling<'_>,
     ) -> Alert {
         let mut listed: Vec<&Candidate> = fold.listed.iter().collect();
-        listed.sort_by(|a, b| {
-            (a.hit.time, &a.row, a.ordinal).cmp(&(b.hit.time, &b.row, b.ordinal))
-        });
+        listed
+            .sort_by(|a, b| (a.hit.time, &a.row, a.ordinal).cmp(&(b.hit.time, &b.row, b.ordinal)));
         let rows = fold.listed.iter().map(|c| (&c.row, c.ordinal));
         let rows = rows.chain(fold.unlisted.iter().map(|u| (&u.row, u.ordinal)));
         let instant = keyed.then_some(telling.now);
         let key = self.watch.key();
-        let times = fold.listed.iter().map(|c| c.hit.time).chain(
-            fold.unlisted.iter().filter_map(|u| DateTime::from_timestamp_micros(u.micros)),
-        );
+        let times =
+            fold.listed.iter().map(|c| c.hit.time).chain(
+                fold.unlisted.iter().filter_map(|u| DateTime::from_timestamp_micros(u.micros)),
+            );
         let (first, last) = times.fold((None, None), |(first, last): (Option<_>, Option<_>), t| {
             (Some(first.map_or(t, |f: DateTime<Utc>| f.min(t))), last.max(Some(t)))
         });
@@ -344,11 +353,7 @@ fn tells_instant(decision: Option<&Decision>, instant: Option<Interval>) -> bool
 type Met = (DateTime<Utc>, Option<Interval>);
 
 /// Looks at every key met, remembers what is told and counts what is held back.
-fn decide_keys(
-    intake: &Intake,
-    seen: &mut Seen,
-    telling: &Telling<'_>,
-) -> BTreeMap<u32, Decision> {
+fn decide_keys(intake: &Intake, seen: &mut Seen, telling: &Telling<'_>) -> BTreeMap<u32, Decision> {
     // For each key: its rows, with the instant for window rules.
     let mut met: BTreeMap<u32, Vec<Met>> = BTreeMap::new();
     for fold in intake.groups.values() {
@@ -391,7 +396,8 @@ fn decide_key(
             _ => true,
         }
     });
-    let mut entry = known.unwrap_or(KeyEntry { told_at: now, held: 0, held_first: now, held_last: now });
+    let mut entry =
+        known.unwrap_or(KeyEntry { told_at: now, held: 0, held_first: now, held_last: now });
     for (time, _) in held_rows {
         if entry.held == 0 {
             (entry.held_first, entry.held_last) = (*time, *time);
@@ -400,8 +406,11 @@ fn decide_key(
         entry.held_first = entry.held_first.min(*time);
         entry.held_last = entry.held_last.max(*time);
     }
-    let told: Vec<DateTime<Utc>> =
-        rows.iter().filter(|(_, instant)| free(*instant)).map(|(_, instant)| at(*instant)).collect();
+    let told: Vec<DateTime<Utc>> = rows
+        .iter()
+        .filter(|(_, instant)| free(*instant))
+        .map(|(_, instant)| at(*instant))
+        .collect();
     if let Some(last) = told.iter().max() {
         let fresh = KeyEntry { told_at: *last, held: 0, held_first: now, held_last: now };
         seen.set_key(*key, fresh);
