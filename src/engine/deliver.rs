@@ -97,6 +97,7 @@ impl Engine {
         record.claimed_by = self.commit_id(now);
         record.claim_until = now + CLAIM;
         record.attempts += 1;
+        record.own = ticket.watch == crate::watch::own::watch_id().key();
         record.attempted_at = now;
         record.broken = None;
         match self.store.write(&name, record.encode(), record.meta(), when).await {

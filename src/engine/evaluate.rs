@@ -416,7 +416,7 @@ impl Run<'_> {
                     if let Some(given) = given {
                         base.adopt_answer(&given);
                     }
-                    intake.without_told(&base);
+                    intake.without_told(&base, self.head.floor);
                     base
                 }
             };

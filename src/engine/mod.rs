@@ -6,6 +6,8 @@ mod deliver;
 mod evaluate;
 mod observe;
 pub mod record;
+#[cfg(test)]
+mod simulation;
 mod tend;
 mod tick;
 

@@ -152,20 +152,13 @@ impl Engine {
             o.not_over = Some(name.clone());
             out.push(o);
         }
-        let own = crate::watch::own::watch_id().key();
-        let own_alerts: Vec<&str> = tended
-            .head(&own)
-            .map(|head| head.outbox.iter().flat_map(|b| &b.alerts).map(String::as_str).collect())
-            .unwrap_or_default();
         for (end, condition, what) in [
             (End::Refused, Condition::AlertRefused, "refused"),
             (End::GaveUp, Condition::AlertGivenUp, "did not take in time"),
         ] {
             for (line, at) in tended.ends(end) {
                 // An undelivered alert about hsmwatch makes no further one; neither does a receiver that was removed.
-                if self.receiver(&line.receiver).is_none()
-                    || own_alerts.contains(&line.alert.as_str())
-                {
+                if line.own || self.receiver(&line.receiver).is_none() {
                     continue;
                 }
                 let mut o = observation(
@@ -179,6 +172,7 @@ impl Engine {
                         described(tended, &line.alert)
                     ),
                 );
+                o.about.clone_from(&line.receiver);
                 o.not_over = Some(line.receiver.clone());
                 out.push(o);
             }
@@ -234,7 +228,8 @@ fn observation(
     since: DateTime<Utc>,
     detail: String,
 ) -> Observation {
-    Observation { condition, subject, since, detail, not_over: None, only_over: None }
+    let about = subject.clone();
+    Observation { condition, about, subject, since, detail, not_over: None, only_over: None }
 }
 
 fn label(head: &Head) -> String {
@@ -257,7 +252,9 @@ fn not_covered(head: &Head, gap: &Gap) -> Observation {
         GapKind::Versions => "the rule was changed too often: late rows of this time are not found",
     };
     let detail = format!("`{label}` from {from} to {to}: {why}.");
-    observation(Condition::NotCovered, format!("{label} {from}/{to}"), gap.at, detail)
+    let subject = format!("{label} {from}/{to}");
+    let about = label;
+    Observation { about, ..observation(Condition::NotCovered, subject, gap.at, detail) }
 }
 
 /// Whether the table has had no row for `silent_after`.

@@ -57,6 +57,9 @@ pub struct Record {
     pub next_due: DateTime<Utc>,
     /// When it was last tried.
     pub attempted_at: DateTime<Utc>,
+    /// Whether the alert is one about hsmwatch: its failure makes no further alert.
+    #[serde(default)]
+    pub own: bool,
     /// What came of it. Carries no address and no secret.
     pub last: String,
     /// Set when the *receiver* is broken: its credential at that time.
@@ -82,6 +85,7 @@ impl Record {
             attempts: 0,
             next_due: now,
             attempted_at: now,
+            own: false,
             last: String::new(),
             broken: None,
             end: None,
@@ -135,6 +139,9 @@ impl Record {
             meta.insert("end".to_owned(), end.as_str().to_owned());
             meta.insert("ended".to_owned(), time(at));
         }
+        if self.own {
+            meta.insert("own".to_owned(), "1".to_owned());
+        }
         if let Some(credential) = &self.broken {
             meta.insert("broken".to_owned(), credential.clone());
         }
@@ -155,6 +162,8 @@ pub struct Line {
     pub attempted: DateTime<Utc>,
     /// How and when it ended.
     pub end: Option<(End, DateTime<Utc>)>,
+    /// Whether the alert is one about hsmwatch.
+    pub own: bool,
     /// The credential with which the receiver is broken.
     pub broken: Option<String>,
 }
@@ -174,6 +183,7 @@ impl Line {
             due: time("due").unwrap_or(DateTime::UNIX_EPOCH),
             attempted: time("attempted").unwrap_or(DateTime::UNIX_EPOCH),
             end: meta.get("end").and_then(|w| End::parse(w)).zip(time("ended")),
+            own: meta.contains_key("own"),
             broken: meta.get("broken").cloned(),
         })
     }

@@ -229,11 +229,15 @@ impl Intake {
         seen.drop_answer();
     }
 
-    /// Leaves out what someone else has told meanwhile.
-    pub fn without_told(&mut self, seen: &Seen) {
+    /// Leaves out what someone else has told meanwhile: what their seen set has, and what lies below their floor, where a
+    /// seen set remembers nothing and a complete sweep has been.
+    pub fn without_told(&mut self, seen: &Seen, floor: DateTime<Utc>) {
+        let floor_micros = floor.timestamp_micros();
         for fold in self.groups.values_mut() {
-            fold.listed.retain(|c| !seen.told(&c.row, c.ordinal));
-            fold.unlisted.retain(|u| !seen.told(&u.row, u.ordinal));
+            fold.listed.retain(|c| {
+                c.instant.is_some() || (c.hit.time >= floor && !seen.told(&c.row, c.ordinal))
+            });
+            fold.unlisted.retain(|u| u.micros >= floor_micros && !seen.told(&u.row, u.ordinal));
         }
         self.groups.retain(|_, fold| fold.count() > 0);
     }

@@ -1,7 +1,7 @@
 //! hsmwatch's own alerts: the alerts of one more watch, whose rows are (condition, subject, since).
 
 use super::alert::{Alert, AlertRule, AlertWorkspace, Hit, Interval, Links, Reason};
-use super::fingerprint::{Hash, hex};
+use super::fingerprint::{Fingerprint, Hash, hex};
 use super::head::{Head, Version, WatchId};
 use super::intake::{ALERTS_PER_EVALUATION, Group, alert_id, incident_key};
 use super::severity::Severity;
@@ -154,7 +154,9 @@ impl Condition {
 pub struct Observation {
     /// What is the matter.
     pub condition: Condition,
-    /// With what: a watch, a receiver, an interval.
+    /// The watch, workspace or receiver it is about: one alert tells of all that is new about it.
+    pub about: String,
+    /// With what exactly: a watch, a receiver, an interval, an alert.
     pub subject: String,
     /// Since when.
     pub since: DateTime<Utc>,
@@ -182,6 +184,8 @@ impl Observation {
 pub struct Told {
     /// What.
     pub condition: Condition,
+    /// What it is about.
+    pub about: String,
     /// With what.
     pub subject: String,
     /// Since when.
@@ -270,82 +274,119 @@ pub fn step(
     let own = head.own.get_or_insert_default();
     let observed: BTreeMap<String, &Observation> =
         observations.iter().map(|o| (o.id(), o)).collect();
-    let mut alerts = Vec::new();
-    let key = head.watch.key();
-    let before = std::mem::take(&mut own.told);
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
-    for (id, told_of) in before {
+    // One alert a condition and what it is about; well-again ones apart from ill ones.
+    let mut tell: BTreeMap<(bool, Condition, String, Option<String>), Vec<Line>> = BTreeMap::new();
+    for (id, of) in std::mem::take(&mut own.told) {
         if observed.contains_key(&id) {
-            told.insert(id, told_of);
-        } else if told_of.condition.stands() {
-            let detail =
-                format!("Well again: {} since {}.", told_of.subject, now.format("%F %T UTC"));
-            alerts.push(alert(&key, &told_of, true, detail, receivers, None, now));
+            told.insert(id, of);
+        } else if of.condition.stands() {
+            let detail = format!("Well again since {}: {}.", now.format("%F %T UTC"), of.subject);
+            tell.entry((true, of.condition, of.about.clone(), None))
+                .or_default()
+                .push(Line { told: of, detail });
         }
     }
     for (id, o) in observed {
-        // An alert that cannot be told one by one for lack of room is told when there is some.
-        if told.contains_key(&id)
-            || told.len() >= CONDITIONS
-            || alerts.len() >= ALERTS_PER_EVALUATION
-        {
+        // What finds no room now is told when there is some.
+        if told.contains_key(&id) || told.len() >= CONDITIONS {
             continue;
         }
-        let told_of = Told {
+        let key = (false, o.condition, o.about.clone(), o.only_over.clone());
+        if !tell.contains_key(&key) && tell.len() >= ALERTS_PER_EVALUATION {
+            continue;
+        }
+        let of = Told {
             condition: o.condition,
+            about: o.about.clone(),
             subject: o.subject.clone(),
             since: o.since,
             not_over: o.not_over.clone(),
         };
-        let detail = o.detail.clone();
-        alerts.push(alert(&key, &told_of, false, detail, receivers, o.only_over.as_deref(), now));
-        told.insert(id, told_of);
+        tell.entry(key).or_default().push(Line { told: of.clone(), detail: o.detail.clone() });
+        told.insert(id, of);
     }
     own.told = told;
     head.watermark = now;
-    alerts
+    let key = head.watch.key();
+    tell.into_iter()
+        .map(|((well, _, _, only), lines)| {
+            alert(&key, &lines, well, receivers, only.as_deref(), now)
+        })
+        .collect()
 }
 
-fn alert(
-    watch_key: &str,
-    told: &Told,
-    well: bool,
+/// One row of an alert about hsmwatch.
+struct Line {
+    told: Told,
     detail: String,
-    receivers: &[String],
-    only: Option<&str>,
-    now: DateTime<Utc>,
-) -> Alert {
-    let condition = told.condition;
-    let group = Group::from([
-        ("condition".to_owned(), condition.as_str().to_owned()),
-        ("subject".to_owned(), told.subject.clone()),
-    ]);
+}
+
+fn hit(line: &Line, well: bool, now: DateTime<Utc>) -> (Fingerprint, Hit) {
+    let Told { condition, subject, since, .. } = &line.told;
+    let state = if well { "well" } else { "ill" };
     let mut hash = Hash::new("own");
-    hash.text(condition.as_str())
-        .text(&told.subject)
-        .text(&told.since.timestamp_micros().to_string());
-    hash.text(if well { "well" } else { "ill" });
+    hash.text(condition.as_str()).text(subject).text(&since.timestamp_micros().to_string());
+    hash.text(state);
     let fingerprint = hash.finish();
     let fields: Map<String, Json> = [
         ("condition", condition.as_str()),
-        ("subject", told.subject.as_str()),
-        ("state", if well { "well" } else { "ill" }),
-        ("detail", detail.as_str()),
+        ("subject", subject.as_str()),
+        ("state", state),
+        ("detail", line.detail.as_str()),
     ]
     .into_iter()
     .map(|(k, v)| (k.to_owned(), Json::from(v)))
     .collect();
-    let title = if well {
-        format!("Well again: {}", condition.title())
-    } else {
-        format!("{}: {}", condition.title(), told.subject)
+    let time = if well { now } else { *since };
+    let hit = Hit {
+        fingerprint: hex(&fingerprint),
+        time,
+        operation: None,
+        instance: None,
+        caller: None,
+        client: None,
+        resource: None,
+        fields,
     };
-    let since = if well { now } else { told.since };
+    (fingerprint, hit)
+}
+
+fn alert(
+    watch_key: &str,
+    lines: &[Line],
+    well: bool,
+    receivers: &[String],
+    only: Option<&str>,
+    now: DateTime<Utc>,
+) -> Alert {
+    let first = lines.first().map(|line| &line.told);
+    let condition = first.map_or(Condition::WatchFailing, |told| told.condition);
+    let about = first.map_or("", |told| told.about.as_str());
+    let group = Group::from([
+        ("condition".to_owned(), condition.as_str().to_owned()),
+        ("subject".to_owned(), about.to_owned()),
+    ]);
+    let mut rows: Vec<(Fingerprint, Hit)> = lines.iter().map(|line| hit(line, well, now)).collect();
+    rows.sort_by(|a, b| (a.1.time, a.0).cmp(&(b.1.time, b.0)));
+    let id = alert_id(watch_key, &group, rows.iter().map(|(row, _)| (row, 1)), Some(now));
+    let hits: Vec<Hit> = rows.into_iter().map(|(_, hit)| hit).collect();
+    let detail = match lines {
+        [line] => line.detail.clone(),
+        [line, rest @ ..] => format!("{} And {} more, listed below.", line.detail, rest.len()),
+        [] => String::new(),
+    };
+    let (first_seen, last_seen) =
+        (hits.first().map_or(now, |hit| hit.time), hits.last().map_or(now, |hit| hit.time));
     Alert {
-        id: alert_id(watch_key, &group, std::iter::once((&fingerprint, 1)), Some(now)),
+        id,
         rule: AlertRule {
             id: OWN.to_owned(),
-            title,
+            title: if well {
+                format!("Well again: {}: {about}", condition.title())
+            } else {
+                format!("{}: {about}", condition.title())
+            },
             severity: if well { Severity::Info } else { condition.severity() },
             version: "own".to_owned(),
             meaning: detail.clone(),
@@ -357,29 +398,20 @@ fn alert(
         incident_key: incident_key(OWN, OWN, &group),
         group,
         reason: Reason::New,
-        window: Interval { from: told.since.min(now), to: now },
+        window: Interval { from: first_seen.min(now), to: now },
         time: now,
-        count: 1,
+        count: hits.len() as u64,
         suppressed: 0,
-        first_seen: since,
-        last_seen: since,
-        hits: vec![Hit {
-            fingerprint: hex(&fingerprint),
-            time: since,
-            operation: None,
-            instance: None,
-            caller: None,
-            client: None,
-            resource: None,
-            fields,
-        }],
+        first_seen,
+        last_seen,
+        hits,
         hits_truncated: 0,
         caveat: None,
         note: Some(detail),
         links: Links::default(),
         receivers: receivers
             .iter()
-            .filter(|name| told.not_over.as_ref() != Some(*name))
+            .filter(|name| !lines.iter().any(|line| line.told.not_over.as_ref() == Some(*name)))
             .filter(|name| only.is_none_or(|only| only == name.as_str()))
             .cloned()
             .collect(),
