@@ -27,7 +27,7 @@ pub(super) fn receiver(kind: Option<Kind>, text: &Text) -> Result<Address, Fault
             && url.path().starts_with("/webhook")
     {
         return Err(Fault::new("an Office 365 connector: these were retired in May 2026")
-            .hint(format!("make a Workflows webhook. {TEAMS_HINT}")));
+            .hint(format!("make a Workflows webhook: {TEAMS_HINT}")));
     }
     match kind {
         _ if loopback => {}

@@ -32,7 +32,7 @@ pub(super) fn check(draft: Draft, known: &Known, report: &mut Report) -> Option<
         rules::check(rule, false, &schedule, report);
         check_own(rule, known, report);
     }
-    references(&draft, known, report);
+    references(&draft, known, &presets, report);
     if presets.is_empty() && own.is_empty() && !report.failed() {
         let fault =
             Fault::new("no rule: nothing would be watched").hint("presets = [\"tutorial\"]");
@@ -198,7 +198,7 @@ fn check_own(rule: &DraftRule, known: &Known, report: &mut Report) {
 }
 
 /// What is named elsewhere must be there. Names that were refused are no reason to complain twice.
-fn references(draft: &Draft, known: &Known, report: &mut Report) {
+fn references(draft: &Draft, known: &Known, presets: &[String], report: &mut Report) {
     fn names<'d>(
         named: impl Iterator<Item = &'d Option<(String, Setting)>>,
     ) -> Option<Vec<&'d str>> {
@@ -209,6 +209,7 @@ fn references(draft: &Draft, known: &Known, report: &mut Report) {
             report.fail(&text.setting, dangling(text, what, names));
         }
     }
+    let off = |id: &String| known.preset_ids.contains(id) && !presets.contains(id);
     if let Some(names) = names(draft.workspaces.iter().map(|w| &w.name)) {
         for rule in &draft.rules {
             each(&rule.workspaces, "workspace", &names, report);
@@ -223,7 +224,13 @@ fn references(draft: &Draft, known: &Known, report: &mut Report) {
     if let Some(mut names) = own {
         names.extend(known.preset_ids.iter().map(String::as_str));
         for receiver in &draft.receivers {
-            each(receiver.rules.as_deref().unwrap_or_default(), "rule", &names, report);
+            let texts = receiver.rules.as_deref().unwrap_or_default();
+            each(texts, "rule", &names, report);
+            for text in texts.iter().filter(|text| off(&text.value)) {
+                let fault = Fault::new(format!("preset `{}` is not on", text.value))
+                    .hint(format!("add \"{}\" to `presets`", text.value));
+                report.warn(&text.setting, fault);
+            }
         }
     }
     for rule in &draft.rules {

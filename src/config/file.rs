@@ -145,8 +145,8 @@ fn workspace(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftWorkspa
     }
     let globs = logs.map(|logs| {
         if logs.is_empty() {
-            let fault = Fault::new("`logs` is empty").hint("logs = [\"exports/**/*.json\"]");
-            reader.report.fail(&section.setting, fault);
+            let fault = Fault::new("is empty").hint("logs = [\"exports/**/*.json\"]");
+            reader.fail_at(section, "logs", fault);
         }
         let checked =
             logs.iter().filter_map(|text| reader.report.check(&text.setting, value::pattern(text)));
@@ -176,9 +176,9 @@ fn receiver(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftReceiver
     let min_severity = reader.parsed(section, "min_severity", value::severity);
     let rules = reader.strings(section, "rules");
     if rules.as_ref().is_some_and(Vec::is_empty) {
-        let fault = Fault::new("`rules` is empty, so the receiver would be told nothing")
+        let fault = Fault::new("is empty, so the receiver would be told nothing")
             .hint("leave it out for all rules");
-        reader.report.fail(&section.setting, fault);
+        reader.fail_at(section, "rules", fault);
     }
     let networks = reader.strings(section, "allow_networks").unwrap_or_default();
     let mut allow_networks = Vec::new();
@@ -318,7 +318,7 @@ pub(super) fn dangling(text: &Text, what: &str, names: &[&str]) -> Fault {
     let near = super::problem::nearest(&text.value, names.iter().copied())
         .map(|near| format!("did you mean `{near}`?"))
         .or_else(|| {
-            (!names.is_empty() && names.len() <= 12).then(|| format!("there are {}", list(names)))
+            (!names.is_empty() && names.len() <= 12).then(|| format!("known: {}", list(names)))
         });
     fault.maybe_hint(near)
 }

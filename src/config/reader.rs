@@ -9,6 +9,20 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Keys whose values have a unit, which people leave out.
+const DURATIONS: [&str; 10] = [
+    "every",
+    "overlap",
+    "sweep",
+    "sweep_every",
+    "catch_up",
+    "silent_after",
+    "window",
+    "settle",
+    "lookback",
+    "renotify",
+];
+
 /// A file's name and text.
 pub(super) struct Document<'t> {
     pub(super) name: Arc<str>,
@@ -18,7 +32,9 @@ pub(super) struct Document<'t> {
 impl Document<'_> {
     pub(super) fn place(&self, offset: usize) -> Place {
         let start = Place { file: self.name.clone(), line: 1, column: 1 };
-        start.advanced(self.text.get(..offset).unwrap_or_default())
+        let before = self.text.get(..offset).unwrap_or_default();
+        // A byte order mark is no column.
+        start.advanced(before.strip_prefix('\u{feff}').unwrap_or(before))
     }
 
     /// The document as a table, or its syntax errors written down. A document that cannot be read has nothing to check.
@@ -98,6 +114,12 @@ impl Reader<'_> {
     /// Where a key's value stands, if it is written.
     pub(super) fn setting_of(&self, section: &Section<'_>, key: &str) -> Option<Setting> {
         section.table.get(key).map(|value| self.setting(key, &value.span()))
+    }
+
+    /// Writes down what is wrong with a key's value as a whole.
+    pub(super) fn fail_at(&mut self, section: &Section<'_>, key: &str, fault: Fault) {
+        let setting = self.setting_of(section, key).unwrap_or_else(|| section.setting.clone());
+        self.report.fail(&setting, fault);
     }
 
     /// Writes down that a section lacks a key it needs.
@@ -264,7 +286,8 @@ impl Reader<'_> {
                 let fault = wrong_type("a string", other);
                 let fault = match other {
                     DeValue::Integer(n) if n.radix() == 10 => {
-                        fault.hint(format!("put it in quotes: `{key} = \"{}…\"`", n.as_str()))
+                        let unit = if DURATIONS.contains(&key) { "s" } else { "" };
+                        fault.hint(format!("put it in quotes: \"{}{unit}\"", n.as_str()))
                     }
                     _ => fault,
                 };

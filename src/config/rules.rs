@@ -46,8 +46,8 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
     let receivers = names(reader, section, "receivers");
     let key = columns(reader, section, "key");
     if key.as_ref().is_some_and(Vec::is_empty) {
-        let fault = Fault::new("`key` is empty").hint("leave it out: every row is told once");
-        reader.report.fail(&section.setting, fault);
+        let fault = Fault::new("is empty").hint("leave it out: every row is told once");
+        reader.fail_at(section, "key", fault);
     }
     let mut parsed = |key, parse: fn(&Text) -> Result<String, Fault>| {
         reader.parsed(section, key, parse).map(|(value, _)| value)
@@ -122,9 +122,9 @@ fn names(
 ) -> Option<Vec<Text>> {
     let names = reader.strings(section, key)?;
     if names.is_empty() {
-        let fault = Fault::new(format!("`{key}` is empty"))
-            .hint("leave it out for all; enabled = false turns a rule off");
-        reader.report.fail(&section.setting, fault);
+        let fault =
+            Fault::new("is empty").hint("leave it out for all; enabled = false turns a rule off");
+        reader.fail_at(section, key, fault);
     }
     Some(names)
 }

@@ -62,6 +62,9 @@ fn seconds(text: &str) -> Option<i64> {
 /// "1h30m" and the like in one unit.
 fn compound(text: &str) -> Option<String> {
     let mut total = 0_i64;
+    if text.is_empty() {
+        return None;
+    }
     for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
         total = total.checked_add(seconds(part)?)?;
     }
@@ -82,18 +85,15 @@ pub(super) fn spoken(duration: TimeDelta) -> String {
 
 /// A cron expression.
 pub(super) fn cron(text: &Text) -> Result<Schedule, Fault> {
+    const SUCH: &str = "such as \"0 */5 * * * *\" (second minute hour day month weekday, UTC)";
     Schedule::cron(&text.value).map_err(|bad| {
-        Fault::new(format!("{} is not a cron expression", text.quoted())).hint(
-            // The reason may quote a part of the value.
-            if text.quoted().starts_with('"') {
-                format!(
-                    "{}; such as \"0 */5 * * * *\" (second minute hour day month weekday, UTC)",
-                    bad.why.trim()
-                )
-            } else {
-                "such as \"0 */5 * * * *\" (second minute hour day month weekday, UTC)".to_owned()
-            },
-        )
+        let quoted = text.quoted();
+        // The reason's last line says what is wrong, those before point into the value; all may quote it.
+        let why = bad.why.lines().last().filter(|_| quoted.starts_with('"')).map(str::trim);
+        let why = why.filter(|why| !why.is_empty());
+        let hint =
+            why.map_or(SUCH.to_owned(), |why| format!("{}; {SUCH}", why.trim_end_matches('.')));
+        Fault::new(format!("{quoted} is not a cron expression")).hint(hint)
     })
 }
 
@@ -129,7 +129,7 @@ pub(super) fn kind(text: &Text) -> Result<Kind, Fault> {
     const LATER: [&str; 5] =
         ["pagerduty", "jira", "jira-service-management", "servicenow", "opsgenie"];
     if LATER.contains(&text.value.as_str()) {
-        return Err(Fault::new(format!("kind \"{}\": not yet: use webhook", text.value)).hint(
+        return Err(Fault::new(format!("\"{}\": not yet: use webhook", text.value)).hint(
             "kind = \"webhook\" sends signed CloudEvents, which most ticketing systems can take",
         ));
     }

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// As much as can be wrong at once.
-const KITCHEN_SINK: &str = r##"evrey = "5m"
+const KITCHEN_SINK: &str = r#"evrey = "5m"
 every = "5x"
 cron = "61 * * * * *"
 presets = ["tutorail", "key-delete"]
@@ -58,7 +58,7 @@ window = "8m"
 lookback = "14d"
 workspaces = ["prd"]
 enabled = "yes"
-"##;
+"#;
 
 #[test]
 fn everything_is_said_at_once() {
@@ -145,7 +145,8 @@ fn state_workspaces_and_receivers() {
         "[[receiver]]\nname = \"b\"\nkind = \"webhook\"\nurl = \"https://h/x#y\"\nsecret = \"abc\"\nunsigned = true",
         "[[receiver]]\nname = \"b\"\nkind = \"webhook\"\nurl = \"https://h/ x\"\nprevious_secrets = [\"whsec_QUJD\"]\nunsigned = true",
         "[[receiver]]\nname = \"b\"\nkind = \"opsgenie\"\nurl = \"https://h/x\"\nallow_networks = [\"::1\", \"x\", \"0.0.0.0/0\"]\nrules = []",
-        "[[receiver]]\nname = \"b\"\nkind = \"slack\"\nurl = \"https://hooks.slack.com/x\"\nrules = [\"key-delte\", \"nope\"]\ndetail = \"none\"",
+        "[[receiver]]\nname = \"b\"\nkind = \"slack\"\nurl = \"https://hooks.slack.com/x\"\nrules = [\"key-delte\", \"nope\", \"login-burst\"]\ndetail = \"none\"",
+        "[[receiver]]\nname = \"b\"\nkind = \"slack\"\nurl = \"https://hooks.slack.com/x\"\nrules = [\"login-burst\"]",
         "[receivers]",
     ];
     insta::assert_snapshot!(cases.map(|text| format!("{text}\n{}", after_rest(text))).join("\n\n"));
@@ -247,6 +248,49 @@ fn files_of_rules() {
         .file("r/c.toml", "[[rule]]\nid = \n");
     let text = format!("rules = [\"r/*.toml\", \"r/a.toml\"]\n{REST}rules = [\"in-c\"]");
     insta::assert_snapshot!(rendered(&file(&text, &world)));
+}
+
+#[test]
+fn places_count_characters_on_lines_of_any_ending() {
+    let at = |text: &str| rendered(&file(&format!("{text}{REST}"), &World::default()));
+    insta::assert_snapshot!(
+        [
+            at("cloud = \"public\"\r\nevery = \"5x\"\r\n"),
+            at("\u{feff}every = \"5x\"\n"),
+            at("presets = [\"äö\", \"key-delete\", \"key\"]\n"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn values_from_elsewhere() {
+    let world = World::default()
+        .var("EMPTY", " ")
+        .var("BAD", "5x")
+        .var("VAULT", "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/odd name/1)")
+        .file("empty", "\n")
+        .file("bad", "5x\n")
+        .file("two", "5m\n\n");
+    let cases = [
+        "env = \"EMPTY\"",
+        "env = \"BAD\"",
+        "env = \"VAULT\"",
+        "env = 1",
+        "file = \"empty\"",
+        "file = \"bad\"",
+        "file = \"two\"",
+        "file = \"missing\"",
+        "",
+    ];
+    insta::assert_snapshot!(
+        cases
+            .map(|case| {
+                let text = format!("every = {{ {case} }}\n{REST}");
+                format!("{case}\n{}", rendered(&file(&text, &world)))
+            })
+            .join("\n\n")
+    );
 }
 
 proptest! {

@@ -12,7 +12,7 @@ const TEAMS: &str = "https://default0123.4d.environment.api.powerplatform.com:44
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// The example of the design, as written there.
-const EXAMPLE: &str = r##"
+const EXAMPLE: &str = r#"
 every = "5m"                     # from 1s; or cron = "0 */5 * * * *". A watch is due when floor(now / every) is newer than the slot it last evaluated
 presets = ["tutorial"]           # ids or sets: tutorial (the four), recommended, all
 rules = ["rules/*.toml"]         # more rules, relative to this file
@@ -45,7 +45,7 @@ id = "key-delete-at-night"
 title = "Key deleted outside working hours"
 severity = "critical"
 query = '''CloudHsmServiceOperationAuditLogs | where OperationName == "CN_TOMBSTONE_OBJECT" | where hourofday(TimeGenerated) !between (7 .. 18)'''
-"##;
+"#;
 
 #[test]
 fn the_design_s_example_is_good() {

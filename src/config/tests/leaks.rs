@@ -3,7 +3,7 @@
 use super::*;
 
 const URL: &str = "https://hooks.slack.com/services/T0/B0/PLANTEDpath?sig=PLANTEDsig";
-const SECRET: &str = "whsec_PLANTEDQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const SECRET: &str = "whsec_PLANTEDFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const RAW: &str = "PLANTEDAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICE=";
 
 #[test]
@@ -80,7 +80,7 @@ fn no_problem_shows_what_was_planted() {
                     format!("{{ env = \"{planted}\" }}"),
                     format!("{{ file = \"{planted}\" }}"),
                     format!("{{ \"{planted}\" = 1 }}"),
-                    format!("{planted}"),
+                    planted.to_owned(),
                     format!("\"\\q{planted}\""),
                 ] {
                     for text in [

@@ -1,5 +1,4 @@
 //! Configurations, good and bad.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bad;
 mod environment;
