@@ -3,6 +3,7 @@
 //!
 //! Two things happen: *evaluate* a watch and *deliver* one alert to one receiver.
 
+pub mod config;
 pub mod engine;
 pub mod notify;
 mod planted;
