@@ -1,16 +1,23 @@
 //! Telling people: pure functions from an alert to a body, and from an answer to a verdict. One file a receiver kind.
 
+use crate::watch::alert::Alert;
 use crate::watch::severity::Severity;
 use chrono::{DateTime, Utc};
 use std::fmt;
 use std::str::FromStr;
 
 pub mod backoff;
+pub mod content;
 pub mod limits;
+pub mod links;
+pub mod operations;
 mod percent;
 pub mod sign;
+pub mod slack;
+pub mod teams;
 pub mod verdict;
 pub mod webhook;
+pub mod wording;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +161,15 @@ pub struct Receiver {
 pub fn wants(receiver: &Receiver, rule_id: &str, severity: Severity) -> bool {
     severity >= receiver.min_severity
         && receiver.rules.as_ref().is_none_or(|rules| rules.iter().any(|id| id == rule_id))
+}
+
+/// The body for an alert, in the form of the receiver's kind.
+pub fn render(receiver: &Receiver, alert: &Alert) -> Body {
+    match receiver.kind {
+        Kind::Teams => teams::render(alert, receiver.detail),
+        Kind::Slack => slack::render(alert, receiver.detail),
+        Kind::Webhook => webhook::render(alert, receiver.detail),
+    }
 }
 
 /// The headers beside the body: id and time of this attempt, and the signature if the receiver has a secret.

@@ -233,7 +233,7 @@ pub(super) fn own() -> Alert {
 /// Runs `test` with all snapshots in one folder, named as the test says and free of the crate's version.
 pub(super) fn snapshots(test: impl FnOnce()) {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/src/notify/snapshots"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(test);
