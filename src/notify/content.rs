@@ -42,9 +42,9 @@ pub fn lines(alert: &Alert) -> Vec<Labelled> {
         if let Some(known) = operations::explain(name) {
             pieces.push(own(format!(": {}", known.sentence())));
         }
-        if alert.hits.len() > 1 {
-            pieces.push(own(format!(", {n} of {} listed", alert.hits.len())));
-        }
+        let times = wording::count_of(n, "time", "times");
+        let among = if alert.count > alert.hits.len() as u64 { " among those listed" } else { "" };
+        pieces.push(own(format!(", {times}{among}")));
         out.push(("What", pieces));
     }
     if kinds > SHOW {
@@ -70,19 +70,25 @@ pub fn lines(alert: &Alert) -> Vec<Labelled> {
 
 /// When, why and which: facts in words of ours alone.
 pub fn facts(alert: &Alert, detail: Detail) -> Vec<(&'static str, String)> {
-    let mut out = vec![
-        ("Workspace", limits::clean(&alert.workspace.name, 100)),
-        ("Window", wording::interval(alert.window)),
-    ];
-    if detail == Detail::Full {
-        out.push(("First to last", wording::from_to(alert.first_seen, alert.last_seen)));
-        let delay = wording::duration(alert.time - alert.last_seen);
-        let told = wording::date_time(alert.time);
-        out.push(("Detected", format!("{told} UTC, {delay} after the last record")));
-    } else {
-        out.push(("Detected", format!("{} UTC", wording::date_time(alert.time))));
+    let mut out = vec![("Workspace", limits::clean(&alert.workspace.name, 100))];
+    // Nothing was queried for hsmwatch's own alerts.
+    if wording::own_note(alert).is_none() {
+        out.push(("Window", wording::interval(alert.window)));
+    }
+    let told = format!("{} UTC", wording::date_time(alert.time));
+    if detail == Detail::Counts {
+        out.push(("Detected", told));
         let sorry = "counts only: this receiver is set to get no field of the log";
         out.push(("Detail", sorry.to_owned()));
+    } else if wording::own_note(alert).is_some() {
+        out.push(("Detected", told));
+    } else if wording::sums_up(alert) {
+        let delay = wording::duration(alert.time - alert.window.to);
+        out.push(("Detected", format!("{told}, {delay} after the window's end")));
+    } else {
+        out.push(("First to last", wording::from_to(alert.first_seen, alert.last_seen)));
+        let delay = wording::duration(alert.time - alert.last_seen);
+        out.push(("Detected", format!("{told}, {delay} after the last record")));
     }
     out.push(("Count", alert.count.to_string()));
     if alert.suppressed > 0 {
@@ -110,8 +116,14 @@ pub fn footer(alert: &Alert, shown: u64) -> String {
 /// The line below a table that does not hold all hits. Listed and left out add up to the count.
 pub fn and_more(alert: &Alert, shown: u64) -> Option<String> {
     let more = alert.count.saturating_sub(shown);
-    let hits = if more == 1 { "hit" } else { "hits" };
-    (more > 0).then(|| format!("and {more} more {hits} of {} in all", alert.count))
+    match (shown, more) {
+        (_, 0) => None,
+        (0, _) => {
+            Some(format!("{} in all, none listed here", wording::count_of(more, "hit", "hits")))
+        }
+        (_, 1) => Some(format!("and 1 more hit of {} in all", alert.count)),
+        _ => Some(format!("and {more} more hits of {} in all", alert.count)),
+    }
 }
 
 /// A table of hits for people.
@@ -238,15 +250,15 @@ fn grouped(hits: &[Hit]) -> (Vec<&'static str>, Vec<TableRow>) {
             log(client),
             log(operations.join(", ")),
             own(group.hits.to_string()),
-            own(time(group.first)),
-            own(time(group.last)),
+            own(if group.first == group.last {
+                time(group.first)
+            } else {
+                format!("{} – {}", time(group.first), time(group.last))
+            }),
         ];
         TableRow { cells, hits: group.hits }
     });
-    (
-        vec!["Caller", "Client says", "Operations", "Hits", "First (UTC)", "Last (UTC)"],
-        rows.collect(),
-    )
+    (vec!["Caller", "Client says", "Operations", "Hits", "First – last (UTC)"], rows.collect())
 }
 
 /// Most frequent first; equal ones by name.

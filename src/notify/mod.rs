@@ -15,6 +15,7 @@ mod percent;
 pub mod sign;
 pub mod slack;
 pub mod teams;
+pub mod terminal;
 pub mod verdict;
 pub mod webhook;
 pub mod wording;
@@ -191,3 +192,5 @@ pub fn headers(
 
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;

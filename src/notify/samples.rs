@@ -123,12 +123,9 @@ pub(super) fn many() -> Alert {
     let callers = 23;
     let hits = (0..500).map(|n| {
         let caller = format!("10.20.{}.{}", n % callers, n % callers + 1);
-        hit(
-            n,
-            if n % 5 == 0 { "CN_LOGIN" } else { "CN_TOMBSTONE_OBJECT" },
-            &caller,
-            "azcloudhsm_util/2.0.1",
-        )
+        let time = t("2026-11-22T09:00:00Z") + TimeDelta::seconds(i64::try_from(n).unwrap());
+        let operation = if n % 5 == 0 { "CN_LOGIN" } else { "CN_TOMBSTONE_OBJECT" };
+        Hit { time, ..hit(n, operation, &caller, "azcloudhsm_util/2.0.1") }
     });
     let mut alert = with_hits(Severity::Critical, hits.collect());
     (alert.count, alert.hits_truncated) = (702, 202);

@@ -214,8 +214,6 @@ fn bullets(table: &Table, rows: usize, cell: usize) -> Json {
                 let name = match *column {
                     "Client says" => "client ",
                     "Hits" => "hits ",
-                    "First (UTC)" => "first ",
-                    "Last (UTC)" => "last ",
                     _ => "",
                 };
                 let before = format!("{before}{name}");

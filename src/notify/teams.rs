@@ -63,7 +63,8 @@ pub fn render(alert: &Alert, detail: Detail) -> Body {
 
 /// A card that says all is well. A flow that is not used for 90 days is switched off, and nobody is told by it.
 pub fn heartbeat(now: DateTime<Utc>, quiet_since: DateTime<Utc>) -> Body {
-    let quiet = wording::duration(now - quiet_since);
+    let days = u64::try_from((now - quiet_since).num_days()).unwrap_or(0);
+    let quiet = wording::count_of(days, "day", "days");
     let title = "OK · hsmwatch is alive";
     let said = format!("Nothing to tell here for {quiet}, as of {} UTC.", wording::date_time(now));
     let why = "Microsoft 365 switches off a flow that nothing triggers for 90 days, and then alerts would be lost \

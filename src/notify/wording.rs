@@ -139,6 +139,9 @@ pub fn when(from: DateTime<Utc>, to: DateTime<Utc>, told: DateTime<Utc>) -> Stri
 
 /// The HSM's name out of its ARM id; another text as it is.
 pub fn short_name(resource: &str) -> &str {
+    if arm_segment(resource, "providers").is_none() {
+        return resource;
+    }
     resource.trim_end_matches('/').rsplit('/').next().unwrap_or(resource)
 }
 
@@ -172,9 +175,7 @@ pub fn summary(alert: &Alert, detail: Detail) -> Vec<Piece> {
         }
         _ => {}
     }
-    // A result without an operation sums up its window.
-    let summed = alert.hits.iter().all(|hit| hit.operation.is_none()) && !alert.hits.is_empty();
-    let (from, to) = if full && !summed {
+    let (from, to) = if full && !sums_up(alert) {
         (alert.first_seen, alert.last_seen)
     } else {
         (alert.window.from, alert.window.to)
@@ -188,6 +189,11 @@ pub fn summary(alert: &Alert, detail: Detail) -> Vec<Piece> {
         out.push(own(format!(", {at_least}{callers}")));
     }
     out
+}
+
+/// Whether the hits are results that sum up the window: they name no operation.
+pub fn sums_up(alert: &Alert) -> bool {
+    !alert.hits.is_empty() && alert.hits.iter().all(|hit| hit.operation.is_none())
 }
 
 /// The note, where it says all there is to say: in hsmwatch's own alerts.

@@ -117,6 +117,9 @@ fn adds_up(message: &Json, alert: &Alert) {
             assert_eq!(of, alert.count.to_string());
             shown = head.rsplit_once(' ').unwrap().1.parse::<u64>().ok();
         }
+        if text.ends_with(" in all, none listed here") {
+            more = text.split_once(" hit").unwrap().0.parse().unwrap();
+        }
         let tail = format!(" of {} in all", alert.count);
         if let Some(line) = text.strip_prefix("and ").and_then(|line| line.strip_suffix(&*tail)) {
             more = line.split_once(" more hit").unwrap().0.parse().unwrap();
