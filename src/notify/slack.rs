@@ -122,7 +122,7 @@ fn message(alert: &Alert, detail: Detail, table: &Table, rows: usize, widths: Wi
         context.push(context_block(&format!("*Logged is not succeeded.* {caveat}")));
     }
     context.push(context_block(&escape(&content::footer(alert, shown), 300)));
-    let notice = wording::notice(alert);
+    let notice = wording::notice(alert, detail);
     json!({
         "text": escape(&notice, widths.own.max(200)),
         "unfurl_links": false,

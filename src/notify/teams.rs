@@ -174,7 +174,7 @@ fn card(alert: &Alert, detail: Detail, table: &Table, rows: usize, widths: Width
         "$schema": SCHEMA,
         "type": "AdaptiveCard",
         "version": "1.5",
-        "fallbackText": plain(&wording::notice(alert), 400),
+        "fallbackText": plain(&wording::notice(alert, detail), 400),
         "msteams": { "width": "Full" },
         "body": body,
         "actions": actions,
