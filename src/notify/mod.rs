@@ -1,16 +1,24 @@
 //! Telling people: pure functions from an alert to a body, and from an answer to a verdict. One file a receiver kind.
 
+use crate::watch::alert::Alert;
 use crate::watch::severity::Severity;
 use chrono::{DateTime, Utc};
 use std::fmt;
 use std::str::FromStr;
 
 pub mod backoff;
+pub mod content;
 pub mod limits;
+pub mod links;
+pub mod operations;
 mod percent;
 pub mod sign;
+pub mod slack;
+pub mod teams;
+pub mod terminal;
 pub mod verdict;
 pub mod webhook;
+pub mod wording;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +164,15 @@ pub fn wants(receiver: &Receiver, rule_id: &str, severity: Severity) -> bool {
         && receiver.rules.as_ref().is_none_or(|rules| rules.iter().any(|id| id == rule_id))
 }
 
+/// The body for an alert, in the form of the receiver's kind.
+pub fn render(receiver: &Receiver, alert: &Alert) -> Body {
+    match receiver.kind {
+        Kind::Teams => teams::render(alert, receiver.detail),
+        Kind::Slack => slack::render(alert, receiver.detail),
+        Kind::Webhook => webhook::render(alert, receiver.detail),
+    }
+}
+
 /// The headers beside the body: id and time of this attempt, and the signature if the receiver has a secret.
 pub fn headers(
     receiver: &Receiver,
@@ -175,8 +192,5 @@ pub fn headers(
 
 #[cfg(test)]
 mod samples;
-
-/// The body of an alert, as this receiver takes it.
-pub fn render(receiver: &Receiver, alert: &crate::watch::alert::Alert) -> Body {
-    webhook::render(alert, receiver.detail)
-}
+#[cfg(test)]
+mod tests;

@@ -123,12 +123,9 @@ pub(super) fn many() -> Alert {
     let callers = 23;
     let hits = (0..500).map(|n| {
         let caller = format!("10.20.{}.{}", n % callers, n % callers + 1);
-        hit(
-            n,
-            if n % 5 == 0 { "CN_LOGIN" } else { "CN_TOMBSTONE_OBJECT" },
-            &caller,
-            "azcloudhsm_util/2.0.1",
-        )
+        let time = t("2026-11-22T09:00:00Z") + TimeDelta::seconds(i64::try_from(n).unwrap());
+        let operation = if n % 5 == 0 { "CN_LOGIN" } else { "CN_TOMBSTONE_OBJECT" };
+        Hit { time, ..hit(n, operation, &caller, "azcloudhsm_util/2.0.1") }
     });
     let mut alert = with_hits(Severity::Critical, hits.collect());
     (alert.count, alert.hits_truncated) = (702, 202);
@@ -233,7 +230,7 @@ pub(super) fn own() -> Alert {
 /// Runs `test` with all snapshots in one folder, named as the test says and free of the crate's version.
 pub(super) fn snapshots(test: impl FnOnce()) {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/src/notify/snapshots"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(test);
