@@ -3,6 +3,9 @@
 //!
 //! Two things happen: *evaluate* a watch and *deliver* one alert to one receiver.
 
+pub mod azure;
+pub mod http;
 pub mod notify;
 pub mod ports;
 pub mod watch;
+pub mod wire;
