@@ -3,9 +3,12 @@
 //!
 //! Two things happen: *evaluate* a watch and *deliver* one alert to one receiver.
 
+pub mod azure;
 pub mod config;
 pub mod engine;
+pub mod http;
 pub mod notify;
 mod planted;
 pub mod ports;
 pub mod watch;
+pub mod wire;
