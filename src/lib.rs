@@ -3,6 +3,7 @@
 //!
 //! Two things happen: *evaluate* a watch and *deliver* one alert to one receiver.
 
+pub mod local;
 pub mod notify;
 pub mod ports;
 pub mod watch;
