@@ -7,6 +7,7 @@ pub mod azure;
 pub mod config;
 pub mod engine;
 pub mod http;
+pub mod local;
 pub mod notify;
 mod planted;
 pub mod ports;
