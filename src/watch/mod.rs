@@ -2,6 +2,8 @@
 //! an argument; nothing here waits, reads or writes.
 
 pub mod alert;
+pub mod build;
+pub mod duration;
 pub mod fingerprint;
 pub mod head;
 pub mod intake;
@@ -13,3 +15,4 @@ pub mod schedule;
 pub mod seen;
 pub mod severity;
 pub mod step;
+pub mod tables;
