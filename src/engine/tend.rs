@@ -30,13 +30,15 @@ impl Engine {
     pub async fn tend(&self, now: DateTime<Utc>, offer: Offer<'_>) -> Result<Tended, StateError> {
         let mut tended = Tended::default();
         let listed = self.store.list("heads/").await?;
-        let mut reads = stream::iter(listed)
-            .map(|line| async move {
+        let mut heads = Vec::new();
+        for line in listed {
+            heads.push(async move {
                 let key = line.name.trim_start_matches("heads/").to_owned();
                 let read = self.load(&key).await;
                 (key, read)
-            })
-            .buffer_unordered(8);
+            });
+        }
+        let mut reads = stream::iter(heads).buffer_unordered(8);
         while let Some((key, read)) = reads.next().await {
             match read {
                 Ok(Some(loaded)) => {

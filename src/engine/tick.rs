@@ -73,15 +73,17 @@ impl Engine {
             jobs.push((index, key, watch, loaded, known));
         }
         let ended = &tended.ended;
-        let mut done: Vec<(usize, String, Outcome, Option<Loaded>)> = stream::iter(jobs)
-            .map(|(index, key, watch, loaded, known)| async move {
-                let given = Given { loaded, known, ended, now, offer };
+        // Made one by one, run a few at a time.
+        let mut evaluations = Vec::new();
+        for (index, key, watch, loaded, known) in jobs {
+            let given = Given { loaded, known, ended, now, offer };
+            evaluations.push(async move {
                 let (outcome, head) = self.evaluate(watch, given).await;
                 (index, key, outcome, head)
-            })
-            .buffer_unordered(AT_A_TIME)
-            .collect()
-            .await;
+            });
+        }
+        let mut done: Vec<(usize, String, Outcome, Option<Loaded>)> =
+            stream::iter(evaluations).buffer_unordered(AT_A_TIME).collect().await;
         done.sort_by_key(|(index, ..)| *index);
         for (index, key, outcome, head) in done {
             if let Some(watch) = watches.get(index) {

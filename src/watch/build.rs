@@ -15,8 +15,20 @@ use kql::{Diagnostic, Diagnostics, Plan, Type};
 const SETTLE: TimeDelta = TimeDelta::minutes(20);
 /// Operators that sum up or cut rows.
 const SUMMING: [&str; 14] = [
-    "summarize", "distinct", "top", "take", "limit", "count", "make-series", "sample",
-    "sample-distinct", "top-nested", "top-hitters", "reduce", "getschema", "partition",
+    "summarize",
+    "distinct",
+    "top",
+    "take",
+    "limit",
+    "count",
+    "make-series",
+    "sample",
+    "sample-distinct",
+    "top-nested",
+    "top-hitters",
+    "reduce",
+    "getschema",
+    "partition",
 ];
 
 /// Where in a rule a problem is.
@@ -112,7 +124,9 @@ pub fn build(spec: RuleSpec, default: &Schedule) -> Built {
             over_nothing = run_over_nothing(&plan);
         }
     }
-    if let (Kind::Window { settle, .. }, None, false) = (&mut rule.kind, spec.settle, over_nothing.is_empty()) {
+    if let (Kind::Window { settle, .. }, None, false) =
+        (&mut rule.kind, spec.settle, over_nothing.is_empty())
+    {
         *settle = SETTLE;
     }
     let usable = problems.iter().all(|problem| problem.warning);
@@ -144,7 +158,11 @@ fn kind(spec: &RuleSpec, schedule: &Schedule, problems: &mut Vec<RuleProblem>) -
     };
     if spec.lookback.is_some() {
         let hint = "window rules look at one window; drop one of the two";
-        problems.push(RuleProblem::error(At::Rule, "the rule has both `window` and `lookback`", hint));
+        problems.push(RuleProblem::error(
+            At::Rule,
+            "the rule has both `window` and `lookback`",
+            hint,
+        ));
     }
     let interval = schedule.interval(DateTime::UNIX_EPOCH);
     if interval * 2 > window {
@@ -180,7 +198,10 @@ fn check_shape(rule: &Rule, problems: &mut Vec<RuleProblem>) {
     for call in &outline.clock_calls {
         problems.push(RuleProblem::warning(
             At::Query(call.span.start),
-            format!("`{}()` counts from the moment of the query, not from its window", call.function),
+            format!(
+                "`{}()` counts from the moment of the query, not from its window",
+                call.function
+            ),
             "use `window_start` and `window_end`, which stand before every query",
         ));
     }
@@ -188,7 +209,8 @@ fn check_shape(rule: &Rule, problems: &mut Vec<RuleProblem>) {
 
 /// Binds the query, and the query with `exclude`.
 fn check_text(rule: &Rule, problems: &mut Vec<RuleProblem>) -> Option<Plan> {
-    let window = Interval { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH + TimeDelta::days(1) };
+    let window =
+        Interval { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH + TimeDelta::days(1) };
     let bare = Rule { exclude: None, ..rule.clone() };
     let bound = bind(&bare, window);
     match bound {
@@ -253,7 +275,8 @@ fn caret(text: &str, offset: usize, len: usize) -> String {
         .map(|c| if c == '\t' { '\t' } else { ' ' })
         .collect();
     let rest = line.chars().count().saturating_sub(indent.chars().count());
-    let marked = text.get(offset..offset + len).map_or(1, |t| t.chars().count()).clamp(1, rest.max(1));
+    let marked =
+        text.get(offset..offset + len).map_or(1, |t| t.chars().count()).clamp(1, rest.max(1));
     format!("{line}\n{indent}{}", "^".repeat(marked))
 }
 
@@ -287,4 +310,3 @@ fn run_over_nothing(plan: &Plan) -> Vec<Row> {
     let tables = Empty(Variant::Both);
     plan.run(&tables).map_while(Result::ok).take(100).map(|r| row(&names, r)).collect()
 }
-

@@ -9,6 +9,7 @@ pub mod head;
 pub mod intake;
 pub mod own;
 pub mod plan;
+pub mod presets;
 pub mod row;
 pub mod rule;
 pub mod schedule;

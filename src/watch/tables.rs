@@ -61,11 +61,32 @@ pub fn schema(table: &str, variant: Variant) -> Option<Schema> {
             ("_BilledSize", Type::Real),
         ]);
         columns.extend(text(&[
-            "AuditLogType", "BinaryLogData", "BinarySignature", "ClusterType", "CommandType",
-            "CorrelationId", "FirmwareVersion", "HsmInstance", "HSMSerialNumber", "_IsBillable",
-            "Location", "Opcode", "OperationName", "OperationVersion", "PartitionId",
-            "RebootCounter", "_ResourceId", "ResultDescription", "ResultType", "SequenceNumber",
-            "SessionHandle", "SessionType", "SourceSystem", "_SubscriptionId", "TenantId", "Type",
+            "AuditLogType",
+            "BinaryLogData",
+            "BinarySignature",
+            "ClusterType",
+            "CommandType",
+            "CorrelationId",
+            "FirmwareVersion",
+            "HsmInstance",
+            "HSMSerialNumber",
+            "_IsBillable",
+            "Location",
+            "Opcode",
+            "OperationName",
+            "OperationVersion",
+            "PartitionId",
+            "RebootCounter",
+            "_ResourceId",
+            "ResultDescription",
+            "ResultType",
+            "SequenceNumber",
+            "SessionHandle",
+            "SessionType",
+            "SourceSystem",
+            "_SubscriptionId",
+            "TenantId",
+            "Type",
             "UserID",
         ]));
     } else {
@@ -92,7 +113,12 @@ impl Tables for Empty {
 
 /// The names of a result's columns.
 pub fn columns(schema: &Schema) -> Columns {
-    schema.columns.iter().map(|Column { name, .. }| Arc::from(name.as_str())).collect::<Vec<Arc<str>>>().into()
+    schema
+        .columns
+        .iter()
+        .map(|Column { name, .. }| Arc::from(name.as_str()))
+        .collect::<Vec<Arc<str>>>()
+        .into()
 }
 
 /// A row of the embedded engine, in the values that fingerprints are made of.
@@ -119,7 +145,10 @@ fn value(value: kql::Value) -> Value {
 /// An instant as ticks of 100 ns since 0001-01-01.
 pub fn to_ticks(t: DateTime<Utc>) -> i64 {
     let nanos = i64::from(t.timestamp_subsec_nanos());
-    t.timestamp().saturating_mul(10_000_000).saturating_add(nanos / 100).saturating_add(kql::UNIX_EPOCH)
+    t.timestamp()
+        .saturating_mul(10_000_000)
+        .saturating_add(nanos / 100)
+        .saturating_add(kql::UNIX_EPOCH)
 }
 
 /// The instant of ticks of 100 ns since 0001-01-01.
@@ -135,7 +164,9 @@ mod tests {
 
     #[test]
     fn ticks_go_both_ways() {
-        for text in ["2026-11-22T08:00:00.1234567Z", "1969-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00Z"] {
+        for text in
+            ["2026-11-22T08:00:00.1234567Z", "1969-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00Z"]
+        {
             let t: DateTime<Utc> = text.parse().unwrap();
             assert_eq!(from_ticks(to_ticks(t)), Some(t));
             assert_eq!(Some(to_ticks(t)), kql::parse_datetime(text));
