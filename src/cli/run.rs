@@ -28,7 +28,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Done {
     let setup = setup::load(context)?;
-    report::start_logging(context.format == Format::Json);
     setup.warn();
     let engine = Arc::new(setup.engine()?);
     let watches = setup.watches()?;
@@ -36,6 +35,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
     if args.once {
         runtime.block_on(once(context, &engine, &watches))
     } else {
+        report::start_logging(context.format == Format::Json);
         runtime.block_on(forever(&setup, engine, watches))
     }
 }
@@ -56,6 +56,7 @@ async fn once(context: &Context, engine: &Arc<Engine>, watches: &[Watch]) -> Don
 }
 
 fn human_report(engine: &Engine, done: &daemon::Once) {
+    daemon::evaluated(&done.tick).into_iter().for_each(talk);
     for (label, outcome) in &done.tick.watches {
         match outcome {
             Outcome::Done { alerts, .. } | Outcome::Failed { alerts, .. } => {

@@ -51,7 +51,6 @@ pub async fn once(
             offered.lock().unwrap_or_else(PoisonError::into_inner).push(ticket)
         })
         .await?;
-    log_tick(&tick);
     let mut lanes: BTreeMap<String, Vec<Ticket>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for ticket in offered.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -69,7 +68,6 @@ pub async fn once(
             }
             let at = now + TimeDelta::from_std(began.elapsed()).unwrap_or_default();
             let delivered = engine.deliver(&ticket, at).await;
-            log_delivery(&ticket, &delivered);
             broken = matches!(delivered, Ok(Delivered::Broken { .. }));
             done.push((ticket, delivered));
         }
@@ -227,42 +225,45 @@ async fn lane(
     }
 }
 
-/// Logs a tick: a line for each watch that has something to say, and for each workspace whose due watches all committed.
-pub fn log_tick(report: &TickReport) {
+/// For each workspace with due watches, how many there were and how many failed. An alert outside watches for the absence
+/// of lines with `failed=0`.
+pub fn evaluated(report: &TickReport) -> Vec<String> {
     let mut workspaces: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (label, outcome) in &report.watches {
-        let workspace =
-            label.rsplit_once(" on ").map_or(label.as_str(), |(_, workspace)| workspace);
-        let counts = workspaces.entry(workspace).or_default();
-        match outcome {
-            Outcome::NotDue => continue,
-            Outcome::Failed { .. } => counts.1 += 1,
-            _ => {}
+        if matches!(outcome, Outcome::NotDue) {
+            continue;
         }
+        let workspace = label.rsplit_once(" on ").map_or(label.as_str(), |(_, workspace)| workspace);
+        let counts = workspaces.entry(workspace).or_default();
         counts.0 += 1;
+        counts.1 += usize::from(matches!(outcome, Outcome::Failed { .. }));
+    }
+    workspaces
+        .into_iter()
+        .map(|(name, (watches, failed))| format!("evaluated workspace={name} watches={watches} failed={failed}"))
+        .collect()
+}
+
+/// Logs a tick: a line for each watch that has something to say, and one for each workspace.
+pub fn log_tick(report: &TickReport) {
+    for (label, outcome) in &report.watches {
         match outcome {
             Outcome::Done { rows, alerts } if !alerts.is_empty() => tracing::info!(
                 watch = %label, rows, alerts = alerts.len(), "{label}: {} alerts committed", alerts.len()
             ),
-            Outcome::Failed { error, .. } => {
-                tracing::error!(watch = %label, %error, "{label}: {error}")
-            }
-            Outcome::PutOff(until) => {
-                tracing::warn!(watch = %label, "{label}: throttled until {until}")
-            }
+            Outcome::Failed { error, .. } => tracing::error!(watch = %label, "{label}: {error}"),
+            Outcome::PutOff(until) => tracing::warn!(watch = %label, "{label}: throttled until {until}"),
             _ => tracing::debug!(watch = %label, ?outcome, "{label}: evaluated"),
         }
     }
-    for (workspace, (watches, failed)) in workspaces {
-        if watches > 0 {
-            tracing::info!("evaluated workspace={workspace} watches={watches} failed={failed}");
-        }
+    for line in evaluated(report) {
+        tracing::info!("{line}");
     }
     for alert in &report.own {
         tracing::warn!(alert.id = %alert.id, "hsmwatch: {}", alert.rule.meaning);
     }
     for error in &report.errors {
-        tracing::error!(%error, "state: {error}");
+        tracing::error!("state: {error}");
     }
 }
 
