@@ -1,1 +1,7 @@
 //! Black-box tests.
+
+mod http;
+mod identity;
+mod logs;
+#[path = "../support/mod.rs"]
+mod support;
