@@ -1,4 +1,5 @@
 //! Black-box tests.
+<<<<<<< HEAD
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -6,3 +7,11 @@
 )]
 
 mod store;
+=======
+
+mod http;
+mod identity;
+mod logs;
+#[path = "../support/mod.rs"]
+mod support;
+>>>>>>> azure
