@@ -2,7 +2,7 @@
 //!
 //! Every path in every file counts, in `use` trees and in expressions alike; comments, literals and code under
 //! `#[cfg(test)]` do not. The scanner and its own tests are in `arrows/source.rs`.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod source;
 
@@ -236,6 +236,10 @@ fn what_is_allowed_is_not_caught() {
         ("watch/head.rs", "const S: &[u8] = br##\"crate::cli\"# \"##; const B: u8 = b'\"';"),
         ("watch/head.rs", "#[cfg(test)] mod tests { use crate::local::Memory; use tokio::test; }"),
         ("watch/head.rs", "#[cfg(test)]\n#[test]\nfn f() { crate::engine::go(); }"),
+        (
+            "watch/head.rs",
+            "fn f(x: X) { x.hsmwatch; let hsmwatch = 1; } struct H { hsmwatch: u32 }",
+        ),
         ("watch/head.rs", "fn now() {} fn f(now: DateTime<Utc>) { my::env::var(); fs(); }"),
         ("notify/mod.rs", "use crate::watch::{alert::Alert, severity::Severity};"),
         ("engine.rs", "use crate::{notify::Body, ports::{LogSource, StateStore}, watch::rule};"),
