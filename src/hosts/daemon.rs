@@ -233,14 +233,17 @@ pub fn evaluated(report: &TickReport) -> Vec<String> {
         if matches!(outcome, Outcome::NotDue) {
             continue;
         }
-        let workspace = label.rsplit_once(" on ").map_or(label.as_str(), |(_, workspace)| workspace);
+        let workspace =
+            label.rsplit_once(" on ").map_or(label.as_str(), |(_, workspace)| workspace);
         let counts = workspaces.entry(workspace).or_default();
         counts.0 += 1;
         counts.1 += usize::from(matches!(outcome, Outcome::Failed { .. }));
     }
     workspaces
         .into_iter()
-        .map(|(name, (watches, failed))| format!("evaluated workspace={name} watches={watches} failed={failed}"))
+        .map(|(name, (watches, failed))| {
+            format!("evaluated workspace={name} watches={watches} failed={failed}")
+        })
         .collect()
 }
 
@@ -252,7 +255,9 @@ pub fn log_tick(report: &TickReport) {
                 watch = %label, rows, alerts = alerts.len(), "{label}: {} alerts committed", alerts.len()
             ),
             Outcome::Failed { error, .. } => tracing::error!(watch = %label, "{label}: {error}"),
-            Outcome::PutOff(until) => tracing::warn!(watch = %label, "{label}: throttled until {until}"),
+            Outcome::PutOff(until) => {
+                tracing::warn!(watch = %label, "{label}: throttled until {until}")
+            }
             _ => tracing::debug!(watch = %label, ?outcome, "{label}: evaluated"),
         }
     }
