@@ -5,4 +5,5 @@
     reason = "tests stop at the first surprise, and read the clock"
 )]
 
+mod files;
 mod store;

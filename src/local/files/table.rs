@@ -1,0 +1,426 @@
+//! The table that exported files hold, and how a record of any format becomes one of its rows.
+
+use crate::watch::row::Value;
+use chrono::{DateTime, NaiveDateTime, Timelike, Utc};
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
+
+/// The table of Cloud HSM's service operations.
+pub const TABLE: &str = "CloudHsmServiceOperationAuditLogs";
+/// Its category in a diagnostic setting.
+const CATEGORY: &str = "HsmServiceOperations";
+
+/// The type of a column, as the query service names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `string`
+    String,
+    /// `int`
+    Int,
+    /// `real`
+    Real,
+    /// `datetime`
+    Datetime,
+    /// `dynamic`
+    Dynamic,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// The bit of a column that not every workspace has; 0 for those that all have.
+    drift: u8,
+}
+
+const fn column(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, drift: 0 }
+}
+
+/// Every column that the table has or had. The first half of 2026 brought `HsmInstance` and `ClusterType` in place of
+/// `MemberId` and `PoolType`; files of both times are read as they are.
+pub(super) const COLUMNS: [Column; 22] = [
+    column("TimeGenerated", Kind::Datetime),
+    column("OperationName", Kind::String),
+    column("CallerIpAddress", Kind::String),
+    column("ClientInfo", Kind::String),
+    column("ClientSdkPackageVersion", Kind::String),
+    Column { name: "HsmInstance", kind: Kind::String, drift: 1 },
+    Column { name: "ClusterType", kind: Kind::String, drift: 2 },
+    Column { name: "MemberId", kind: Kind::String, drift: 4 },
+    Column { name: "PoolType", kind: Kind::String, drift: 8 },
+    column("Opcode", Kind::String),
+    column("DurationMs", Kind::Int),
+    column("ResultType", Kind::String),
+    column("ResultSignature", Kind::String),
+    column("ResultDescription", Kind::String),
+    column("Sku", Kind::Dynamic),
+    column("SourceSystem", Kind::String),
+    column("TenantId", Kind::String),
+    column("Type", Kind::String),
+    column("_BilledSize", Kind::Real),
+    column("_IsBillable", Kind::String),
+    column("_ResourceId", Kind::String),
+    column("_SubscriptionId", Kind::String),
+];
+
+/// Which of the drifting columns some files use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Drift(u8);
+
+impl Drift {
+    pub(super) fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Whether a table with these columns has a place for `other`.
+    pub(super) fn covers(self, other: Self) -> bool {
+        other.0 & !self.used() == 0
+    }
+
+    /// Without any of the four a table has the columns of today.
+    fn used(self) -> u8 {
+        if self.0 == 0 { 1 | 2 } else { self.0 }
+    }
+
+    /// The places in [`COLUMNS`] of the columns that a table with these files has.
+    pub(super) fn columns(self) -> Vec<usize> {
+        let used = self.used();
+        let kept = COLUMNS.iter().enumerate();
+        kept.filter(|(_, c)| c.drift == 0 || c.drift & used != 0).map(|(at, _)| at).collect()
+    }
+}
+
+/// What a record turned out to be.
+#[derive(Debug, PartialEq)]
+pub(super) enum Record {
+    /// A row of the table.
+    Row(TableRow),
+    /// A record of another table or category.
+    Other(String),
+}
+
+/// A row of the table, all columns of [`COLUMNS`] in their order.
+#[derive(Debug, PartialEq)]
+pub(super) struct TableRow {
+    pub(super) time: DateTime<Utc>,
+    pub(super) values: Vec<Value>,
+    pub(super) drift: Drift,
+}
+
+/// Makes a row of a record's fields: the columns of the table, or the envelope in which a diagnostic setting wraps them,
+/// in any letter case and with or without underscores. `ignored` takes the names that are no column.
+pub(super) fn record(
+    fields: &Map<String, Json>,
+    ignored: &mut dyn FnMut(&str),
+) -> Result<Record, String> {
+    if let Some(other) = other_table(fields) {
+        return Ok(Record::Other(other));
+    }
+    let mut cells = Cells { cells: [None; COLUMNS.len()], drift: Drift::default() };
+    // Some exporters write the properties as a string that holds JSON.
+    let parsed: Json;
+    let mut properties = None;
+    for (name, value) in fields {
+        match plain_name(name).as_str() {
+            plain if cells.take(plain, value) => {}
+            "properties" => properties = Some(value),
+            "category" => {}
+            _ => ignored(name),
+        }
+    }
+    let properties = match properties {
+        Some(Json::String(text)) => {
+            parsed = serde_json::from_str(text).unwrap_or(Json::Null);
+            parsed.as_object()
+        }
+        other => other.and_then(Json::as_object),
+    };
+    for (name, value) in properties.into_iter().flatten() {
+        if !cells.take(&plain_name(name), value) {
+            ignored(name);
+        }
+    }
+    let Cells { cells, drift } = cells;
+    let mut values: Vec<Value> = COLUMNS
+        .iter()
+        .zip(cells)
+        .map(|(column, cell)| value(column.kind, cell.unwrap_or(&Json::Null)))
+        .collect();
+    let time = match values.first() {
+        Some(Value::Datetime(time)) => *time,
+        _ => return Err(no_time(fields, cells.first().copied().flatten())),
+    };
+    finish(&mut values);
+    Ok(Record::Row(TableRow { time, values, drift }))
+}
+
+/// A record's values at their columns' places.
+struct Cells<'a> {
+    cells: [Option<&'a Json>; COLUMNS.len()],
+    drift: Drift,
+}
+
+impl<'a> Cells<'a> {
+    /// Puts a value at its column, unless one is there; false if it has no column.
+    fn take(&mut self, plain: &str, value: &'a Json) -> bool {
+        let Some(at) = place(plain) else { return false };
+        self.drift.add(Drift(COLUMNS.get(at).map_or(0, |c| c.drift)));
+        if let Some(cell @ (None | Some(Json::Null))) = self.cells.get_mut(at) {
+            *cell = Some(value);
+        }
+        true
+    }
+}
+
+/// The category or table of a record of another one.
+fn other_table(fields: &Map<String, Json>) -> Option<String> {
+    let named = |wanted: &str| {
+        let mut found = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.find_map(|(_, value)| value.as_str()).map(str::trim).filter(|text| !text.is_empty())
+    };
+    let (name, ours) = match (named("category"), named("Type")) {
+        (Some(category), _) => (category, CATEGORY),
+        (None, Some(table)) => (table, TABLE),
+        (None, None) => return None,
+    };
+    (!name.eq_ignore_ascii_case(ours)).then(|| name.to_owned())
+}
+
+/// What Log Analytics does to every row: the resource id in lower case, its subscription beside it, and the table's name.
+fn finish(values: &mut [Value]) {
+    let mut subscription = None;
+    for (column, value) in COLUMNS.iter().zip(&mut *values) {
+        match (column.name, &*value) {
+            ("_ResourceId", Value::String(id)) => {
+                let id = id.to_ascii_lowercase();
+                let rest = id.strip_prefix("/subscriptions/");
+                subscription = rest.and_then(|rest| rest.split('/').next()).map(Value::string);
+                *value = Value::string(id);
+            }
+            ("Type", _) => *value = Value::string(TABLE),
+            _ => {}
+        }
+    }
+    if let (Some(last), Some(subscription)) = (values.last_mut(), subscription)
+        && last.is_empty()
+    {
+        *last = subscription;
+    }
+}
+
+fn no_time(fields: &Map<String, Json>, cell: Option<&Json>) -> String {
+    let local = fields.keys().find(|name| plain_name(name).starts_with("timegenerated ["));
+    match (cell, local) {
+        (Some(Json::String(text)), _) if !text.is_empty() => {
+            let short: String = text.chars().take(40).collect();
+            format!("`{}` is no date and time", short.escape_debug())
+        }
+        (_, Some(name)) => format!("`{}`: export with times in UTC", name.escape_debug()),
+        _ => "it has neither `TimeGenerated` nor `time`".to_owned(),
+    }
+}
+
+/// Letters in lower case, without underscores and without what the portal adds to the names of time columns.
+fn plain_name(name: &str) -> String {
+    let name = name.trim();
+    let name = name.strip_suffix("[UTC]").map_or(name, str::trim_end);
+    name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Whether a header of this name marks a file of the table's columns.
+pub(super) fn is_time_column(name: &str) -> bool {
+    plain_name(name).starts_with("timegenerated")
+}
+
+/// The place in [`COLUMNS`] of a plain name.
+fn place(plain: &str) -> Option<usize> {
+    let plain = if plain == "time" { "timegenerated" } else { plain };
+    COLUMNS.iter().position(|column| {
+        let name = column.name.trim_start_matches('_');
+        name.eq_ignore_ascii_case(plain)
+    })
+}
+
+/// A cell in its column's type. What does not fit is null, as it is in Log Analytics.
+fn value(kind: Kind, json: &Json) -> Value {
+    match (kind, json) {
+        (Kind::String, Json::Null) => Value::string(""),
+        (Kind::String, Json::String(text)) => Value::string(text),
+        (Kind::String, other) => Value::string(other.to_string()),
+        (_, Json::Null) => Value::Null,
+        (Kind::Int, json) => int(json).map_or(Value::Null, |n| Value::Long(n.into())),
+        (Kind::Real, Json::Number(n)) => n.as_f64().map_or(Value::Null, Value::Real),
+        (Kind::Real, Json::String(text)) => text.trim().parse().map_or(Value::Null, Value::Real),
+        (Kind::Datetime, Json::String(text)) => datetime(text).map_or(Value::Null, Value::Datetime),
+        (Kind::Real | Kind::Datetime, _) => Value::Null,
+        // The query service sends dynamic values as JSON in a string.
+        (Kind::Dynamic, Json::String(text)) if text.is_empty() => Value::Null,
+        (Kind::Dynamic, Json::String(text)) => match serde_json::from_str(text) {
+            Ok(Json::Null) => Value::Null,
+            Ok(inner) => Value::Dynamic(Arc::new(inner)),
+            Err(_) => Value::Dynamic(Arc::new(json.clone())),
+        },
+        (Kind::Dynamic, json) => Value::Dynamic(Arc::new(json.clone())),
+    }
+}
+
+fn int(json: &Json) -> Option<i32> {
+    match json {
+        Json::Number(n) => match n.as_i64() {
+            Some(n) => i32::try_from(n).ok(),
+            None => whole(&n.to_string()),
+        },
+        Json::String(text) => whole(text.trim()),
+        _ => None,
+    }
+}
+
+/// `12`, `12.0`
+fn whole(text: &str) -> Option<i32> {
+    let (digits, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    fraction.bytes().all(|b| b == b'0').then(|| digits.parse().ok()).flatten()
+}
+
+/// Ways to write a time without an offset; it is then UTC. The last two are the portal's.
+const NAIVE: [&str; 4] = [
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%m/%d/%Y, %I:%M:%S%.f %p",
+    "%m/%d/%Y %I:%M:%S%.f %p",
+];
+
+/// Reads a date and time, to 100 ns.
+pub(super) fn datetime(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).ok();
+    let time = time.or_else(|| {
+        let text = text.strip_suffix('Z').unwrap_or(text);
+        let parsed = NAIVE.iter().find_map(|way| NaiveDateTime::parse_from_str(text, way).ok());
+        Some(parsed?.and_utc())
+    })?;
+    // A leap second is written as more than a second's nanoseconds; the query service has none.
+    let nanos = time.nanosecond().min(999_999_999);
+    time.with_nanosecond(nanos - nanos % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn row(json: &Json) -> TableRow {
+        match record(json.as_object().unwrap(), &mut |_| ()).unwrap() {
+            Record::Row(row) => row,
+            Record::Other(other) => panic!("{other}"),
+        }
+    }
+
+    fn cell(row: &TableRow, name: &str) -> Value {
+        row.values[COLUMNS.iter().position(|c| c.name == name).unwrap()].clone()
+    }
+
+    #[test]
+    fn cells_take_their_columns_type() {
+        let row = row(&json!({
+            "TimeGenerated": "2026-11-22T08:00:00.12345678Z", "DurationMs": "12", "ResultSignature": 200,
+            "Sku": "{\"name\":\"B1\"}", "_BilledSize": "NaN", "ResultType": null,
+            "_ResourceId": "/SUBSCRIPTIONS/ABC/RESOURCEGROUPS/X",
+        }));
+        assert_eq!(cell(&row, "TimeGenerated").text(), "2026-11-22T08:00:00.1234567Z");
+        assert_eq!(cell(&row, "DurationMs"), Value::Long(12));
+        assert_eq!(cell(&row, "ResultSignature"), Value::string("200"));
+        assert_eq!(cell(&row, "ResultType"), Value::string(""));
+        assert_eq!(cell(&row, "Sku"), Value::Dynamic(Arc::new(json!({"name": "B1"}))));
+        assert!(matches!(cell(&row, "_BilledSize"), Value::Real(x) if x.is_nan()));
+        assert_eq!(cell(&row, "_ResourceId"), Value::string("/subscriptions/abc/resourcegroups/x"));
+        assert_eq!(cell(&row, "_SubscriptionId"), Value::string("abc"));
+        assert_eq!(cell(&row, "Type"), Value::string(TABLE));
+    }
+
+    #[test]
+    fn integers_are_whole_and_of_32_bits() {
+        for (json, wanted) in [
+            (json!(7), Some(7)),
+            (json!(7.0), Some(7)),
+            (json!("-7.00"), Some(-7)),
+            (json!(7.5), None),
+            (json!(3_000_000_000_i64), None),
+            (json!("None"), None),
+            (json!(true), None),
+        ] {
+            assert_eq!(int(&json), wanted, "{json}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_exports_write_them() {
+        for text in [
+            "2026-11-22T08:00:00.5Z",
+            "2026-11-22T09:00:00.5+01:00",
+            "2026-11-22T08:00:00.5000000",
+            "2026-11-22 08:00:00.500Z",
+            "11/22/2026, 8:00:00.500 AM",
+        ] {
+            let time = datetime(text).map(|t| t.to_rfc3339());
+            assert_eq!(time.as_deref(), Some("2026-11-22T08:00:00.500+00:00"), "{text}");
+        }
+        assert_eq!(datetime("2016-12-31T23:59:60Z").unwrap().timestamp(), 1_483_228_799);
+        for text in ["", "yesterday", "2026-13-01T00:00:00Z", "1732262400"] {
+            assert_eq!(datetime(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_outer_value_wins_and_null_does_not_count() {
+        let row = row(&json!({
+            "time": "2026-11-22T08:00:00Z", "resultType": null, "operationName": "CN_LOGIN",
+            "properties": {"operation_name": "other", "result_type": "Success", "member_id": "m", "Category": "x"},
+        }));
+        assert_eq!(cell(&row, "OperationName"), Value::string("CN_LOGIN"));
+        assert_eq!(cell(&row, "ResultType"), Value::string("Success"));
+        assert_eq!(row.drift, Drift(4));
+    }
+
+    #[test]
+    fn properties_may_be_text() {
+        let row =
+            row(&json!({"time": "2026-11-22T08:00:00Z", "properties": "{\"opcode\":\"0x1\"}"}));
+        assert_eq!(cell(&row, "Opcode"), Value::string("0x1"));
+    }
+
+    #[test]
+    fn other_tables_are_told_apart() {
+        let other = |json: Json| other_table(json.as_object().unwrap());
+        assert_eq!(other(json!({"category": "hsmserviceoperations", "type": "x"})), None);
+        assert_eq!(other(json!({"Category": "HsmOperations"})), Some("HsmOperations".into()));
+        assert_eq!(other(json!({"Type": "AzureActivity"})), Some("AzureActivity".into()));
+        assert_eq!(other(json!({"Type": "", "category": ""})), None);
+    }
+
+    #[test]
+    fn a_record_without_a_time_says_why() {
+        let why = |json: Json| record(json.as_object().unwrap(), &mut |_| ()).unwrap_err();
+        assert_eq!(why(json!({"a": 1})), "it has neither `TimeGenerated` nor `time`");
+        assert_eq!(why(json!({"time": "soon"})), "`soon` is no date and time");
+        assert_eq!(
+            why(json!({"TimeGenerated [Local Time]": "x"})),
+            "`TimeGenerated [Local Time]`: export with times in UTC"
+        );
+    }
+
+    #[test]
+    fn the_schema_is_that_of_the_files() {
+        let names = |drift: u8| -> Vec<&str> {
+            let columns = Drift(drift).columns();
+            let drifting = columns.into_iter().map(|at| COLUMNS[at]).filter(|c| c.drift != 0);
+            drifting.map(|c| c.name).collect()
+        };
+        assert_eq!(names(0), ["HsmInstance", "ClusterType"]);
+        assert_eq!(names(4 | 8), ["MemberId", "PoolType"]);
+        assert_eq!(names(15), ["HsmInstance", "ClusterType", "MemberId", "PoolType"]);
+    }
+}
