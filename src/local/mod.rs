@@ -2,5 +2,6 @@
 
 pub mod disk;
 pub mod files;
+pub mod logs;
 pub mod memory;
 mod name;

@@ -212,6 +212,31 @@ fn bad_csv_records_are_named() {
 }
 
 #[test]
+fn a_quotation_mark_that_is_never_closed_does_not_fill_the_memory() {
+    let text = "TimeGenerated,OperationName\n2026-11-22T08:00:00Z,A\n2026-11-22T08:00:00Z,\"B\n";
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.resize(20 * 1024 * 1024, b'x');
+    let (_dir, snapshot) = one(&bytes);
+    assert_eq!(rows(&snapshot).len(), 1);
+    assert_eq!(
+        bad(snapshot.report()),
+        ["log:3: the record is longer than 16 MB: the rest of the file is not read"]
+    );
+}
+
+#[test]
+fn a_line_without_end_does_not_fill_the_memory() {
+    for start in ["{\"time\":\"", "nonsense", "[{\"time\":\""] {
+        let mut bytes = format!("{GOOD}\n{start}").into_bytes();
+        bytes.resize(20 * 1024 * 1024, b'x');
+        bytes.extend_from_slice(format!("\n{GOOD}\n").as_bytes());
+        let (_dir, snapshot) = one(&bytes);
+        assert_eq!(rows(&snapshot).len(), 2, "{start}");
+        assert_eq!(bad(snapshot.report()), ["log:2: the line is longer than 16 MB"], "{start}");
+    }
+}
+
+#[test]
 fn cut_off_files_keep_what_is_whole() {
     // JSON lines end in a line that is being written: no error.
     let (_dir, lines) = one(format!("{GOOD}\n{GOOD}\n{}", cut(30)).as_bytes());

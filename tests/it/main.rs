@@ -5,5 +5,6 @@
     reason = "tests stop at the first surprise, and read the clock"
 )]
 
+mod file_logs;
 mod files;
 mod store;

@@ -15,7 +15,7 @@ mod table;
 mod values;
 
 pub use report::{Bad, Report};
-pub use table::{Column, Kind, TABLE};
+pub use table::{Column, Kind, TABLE, Variant};
 
 use crate::watch::alert::Interval;
 use crate::watch::row::{Columns, Row};

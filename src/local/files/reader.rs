@@ -31,10 +31,15 @@ struct Source {
     rest: Box<dyn Read + Send>,
     /// Whether all was given out, and more was asked for.
     ended: bool,
+    /// Bytes that may still be given out for the record at hand, where whoever reads does not count them.
+    allowed: usize,
 }
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.allowed == 0 {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let mut count = self.head.read(buffer)?;
         if count == 0 {
             if let Some(error) = self.error.take() {
@@ -42,6 +47,7 @@ impl Read for Source {
             }
             count = self.rest.read(buffer)?;
         }
+        self.allowed = self.allowed.saturating_sub(count);
         self.ended |= count == 0 && !buffer.is_empty();
         Ok(count)
     }
@@ -100,7 +106,13 @@ impl Reader {
             let why = "it is UTF-16 text: save it as UTF-8";
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
-        let source = Source { head: Cursor::new(head), error: read.err(), rest, ended: false };
+        let source = Source {
+            head: Cursor::new(head),
+            error: read.err(),
+            rest,
+            ended: false,
+            allowed: usize::MAX,
+        };
         let buffered = |source| BufReader::with_capacity(64 * 1024, source);
         let shape = match format {
             Format::Lines | Format::Utf16 => {
@@ -212,12 +224,19 @@ fn next_csv(
     record: &mut csv::ByteRecord,
 ) -> Option<io::Result<Item>> {
     loop {
-        match source.read_byte_record(record) {
+        let line = source.position().line();
+        source.get_mut().allowed = MAX_RECORD;
+        match source.read_byte_record(record).map_err(csv_error) {
             Ok(true) => {}
             Ok(false) => return None,
-            Err(error) => return Some(Err(error.into())),
+            // A quotation mark that is never closed: the CSV reader would hold the rest of the file.
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let why = "the record is longer than 16 MB: the rest of the file is not read";
+                return Some(Ok(Item::Bad(line, why.to_owned())));
+            }
+            Err(error) => return Some(Err(error)),
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(line, csv::Position::line);
         if header.is_empty() {
             *header =
                 record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
@@ -235,6 +254,14 @@ fn next_csv(
             Ok(fields) => Item::Record(line, fields),
             Err(_) => Item::Bad(line, "it is not UTF-8 text".to_owned()),
         }));
+    }
+}
+
+/// What went wrong below the CSV reader. Records of bytes and of any length are never wrong in themselves.
+fn csv_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => io::ErrorKind::InvalidData.into(),
     }
 }
 

@@ -67,6 +67,32 @@ pub(super) const COLUMNS: [Column; 22] = [
     column("_SubscriptionId", Kind::String),
 ];
 
+/// The table's schemas: workspaces differ in four columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// With `HsmInstance` and `ClusterType`, of 2026.
+    Current,
+    /// With `MemberId` and `PoolType`, before.
+    Legacy,
+    /// With all four.
+    Both,
+}
+
+impl Variant {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Current, Self::Legacy, Self::Both];
+
+    /// The columns of [`TABLE`].
+    pub fn columns(self) -> Vec<Column> {
+        let drift = Drift(match self {
+            Self::Current => 1 | 2,
+            Self::Legacy => 4 | 8,
+            Self::Both => 15,
+        });
+        drift.columns().iter().filter_map(|at| COLUMNS.get(*at)).copied().collect()
+    }
+}
+
 /// Which of the drifting columns some files use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Drift(u8);
@@ -111,6 +137,18 @@ pub(super) struct TableRow {
     pub(super) drift: Drift,
 }
 
+/// Plain names of an envelope's fields that the table has no column for, and of what tools add.
+const ENVELOPE: [&str; 8] = [
+    "category",
+    "operationversion",
+    "correlationid",
+    "identity",
+    "level",
+    "location",
+    "timereceived",
+    "tablename",
+];
+
 /// Makes a row of a record's fields: the columns of the table, or the envelope in which a diagnostic setting wraps them,
 /// in any letter case and with or without underscores. `ignored` takes the names that are no column.
 pub(super) fn record(
@@ -128,7 +166,7 @@ pub(super) fn record(
         match plain_name(name).as_str() {
             plain if cells.take(plain, value) => {}
             "properties" => properties = Some(value),
-            "category" => {}
+            plain if ENVELOPE.contains(&plain) => {}
             _ => ignored(name),
         }
     }
