@@ -55,7 +55,7 @@ fn answer(
     query: &Query,
     batches: &mpsc::Sender<Vec<Row>>,
 ) -> Result<Answer, QueryError> {
-    let snapshot = files.snapshot().map_err(unavailable)?;
+    let snapshot = files.snapshot().map_err(|error| unavailable(&error))?;
     tell(snapshot.news());
     let tables = Exported { snapshot: &snapshot, within: query.timespan };
     let plan = kql::bind(&query.text, &tables, ticks(query.now)).map_err(|all| {
@@ -90,7 +90,7 @@ fn tell(news: &Report) {
     }
 }
 
-fn unavailable(error: FilesError) -> QueryError {
+fn unavailable(error: &FilesError) -> QueryError {
     match error {
         FilesError::NoMatch(_) => QueryError::NoData(error.to_string()),
         _ => QueryError::Unavailable(error.to_string()),
@@ -99,10 +99,11 @@ fn unavailable(error: FilesError) -> QueryError {
 
 fn failed(error: RunError) -> QueryError {
     match error {
-        RunError::Scan { error, .. } => QueryError::Unavailable(error.to_string()),
         RunError::Limit { .. } => QueryError::TooLarge(error.to_string()),
         RunError::Value { .. } => QueryError::Refused(error.to_string()),
-        _ => QueryError::Unavailable(error.to_string()),
+        // What the reader said names the file; that it happened in a table adds nothing.
+        RunError::Scan { error, .. } => QueryError::Unavailable(error.to_string()),
+        error => QueryError::Unavailable(error.to_string()),
     }
 }
 

@@ -9,13 +9,15 @@
 //! Files may grow and come and go. Each is read once when it changed, to learn which columns it uses and which time it
 //! covers; a later question reads only files that can answer it.
 
+mod cell;
 mod reader;
 mod report;
 mod table;
 mod values;
 
+pub use cell::Kind;
 pub use report::{Bad, Report};
-pub use table::{Column, Kind, TABLE, Variant};
+pub use table::{Column, TABLE, Variant};
 
 use crate::watch::alert::Interval;
 use crate::watch::row::{Columns, Row};
