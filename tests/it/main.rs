@@ -6,11 +6,11 @@
 )]
 
 mod arrows;
+mod file_logs;
+mod files;
 mod http;
 mod identity;
 mod logs;
-mod file_logs;
-mod files;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
