@@ -24,15 +24,38 @@ pub(crate) enum ExprKind {
     Literal(Value, Type),
     Name(String),
     Star,
-    Call { name: Ident, args: Vec<Arg> },
+    Call {
+        name: Ident,
+        args: Vec<Arg>,
+    },
     Member(Box<Expr>, Ident),
     Index(Box<Expr>, Box<Expr>),
     Negate(Span, Box<Expr>),
     /// `and` / `or` over two or more operands; the span is the first operator's.
-    Logic { and: bool, op: Span, parts: Vec<Expr> },
-    Binary { op: BinaryOp, at: Span, left: Box<Expr>, right: Box<Expr> },
-    In { op: InOp, at: Span, left: Box<Expr>, list: Vec<Expr> },
-    Between { negated: bool, at: Span, left: Box<Expr>, low: Box<Expr>, high: Box<Expr> },
+    Logic {
+        and: bool,
+        op: Span,
+        parts: Vec<Expr>,
+    },
+    Binary {
+        op: BinaryOp,
+        at: Span,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    In {
+        op: InOp,
+        at: Span,
+        left: Box<Expr>,
+        list: Vec<Expr>,
+    },
+    Between {
+        negated: bool,
+        at: Span,
+        left: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+    },
     Typeof(Type),
     Pipeline(Box<Pipeline>),
 }
@@ -82,8 +105,21 @@ pub(crate) enum Source {
     Expr(Expr),
     Union(UnionOp, Span),
     Print(Vec<Column>),
-    Range { name: Ident, from: Expr, to: Expr, step: Expr },
-    Datatable { columns: Vec<(Ident, Type)>, values: Vec<Expr>, span: Span },
+    Range(Box<RangeSource>),
+    Datatable {
+        columns: Vec<(Ident, Type)>,
+        values: Vec<Expr>,
+        span: Span,
+    },
+}
+
+/// `range name from … to … step …`.
+#[derive(Clone, Debug)]
+pub(crate) struct RangeSource {
+    pub(crate) name: Ident,
+    pub(crate) from: Expr,
+    pub(crate) to: Expr,
+    pub(crate) step: Expr,
 }
 
 /// `name = expression`, `(a, b) = expression` or an expression.
@@ -110,7 +146,10 @@ pub(crate) enum OpKind {
     Keep(Vec<NamePattern>),
     Rename(Vec<Column>),
     Reorder(Vec<(NamePattern, Option<bool>)>),
-    Summarize { aggregates: Vec<Column>, by: Vec<Column> },
+    Summarize {
+        aggregates: Vec<Column>,
+        by: Vec<Column>,
+    },
     Distinct(Vec<Column>, Option<Span>),
     Sort(Vec<SortKey>),
     Top(Expr, SortKey),
@@ -170,13 +209,13 @@ pub(crate) struct JoinOp {
 /// A `let` or the query itself.
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
-    Let(Ident, Box<LetValue>),
-    Query(Pipeline),
+    Let(Ident, LetValue),
+    Query(Box<Pipeline>),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum LetValue {
-    Pipeline(Pipeline),
+    Pipeline(Box<Pipeline>),
     Function { params: Vec<Param>, body: Vec<Statement> },
 }
 

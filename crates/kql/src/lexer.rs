@@ -27,8 +27,8 @@ pub(crate) struct Token {
 
 /// Longest first.
 const OPS: &[&str] = &[
-    "..", "==", "!=", "<>", "<=", ">=", "=~", "!~", "=>", "(", ")", "[", "]", "{", "}", "|", ",", ";",
-    ".", ":", "=", "<", ">", "+", "-", "*", "/", "%", "?", "@",
+    "..", "==", "!=", "<>", "<=", ">=", "=~", "!~", "=>", "(", ")", "[", "]", "{", "}", "|", ",",
+    ";", ".", ":", "=", "<", ">", "+", "-", "*", "/", "%", "?", "@",
 ];
 
 /// Literals of the form `type(text)`.
@@ -91,7 +91,8 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let Some(c) = rest.chars().next() else { return false };
         if c.is_whitespace() || c == '\u{feff}' {
-            self.at += rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
+            self.at += rest.len()
+                - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
         } else if rest.starts_with("//") {
             self.at += rest.find('\n').unwrap_or(rest.len());
         } else if c == '"' || c == '\'' {
@@ -105,7 +106,9 @@ impl<'a> Lexer<'a> {
             self.number(rest);
         } else if is_name_start(c) {
             self.name(rest);
-        } else if c == '!' && rest.get(1..).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_lowercase())) {
+        } else if c == '!'
+            && rest.get(1..).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_lowercase()))
+        {
             let len = 1 + name_len(rest.get(1..).unwrap_or(""));
             let tilde = usize::from(rest.get(len..).is_some_and(|r| r.starts_with('~')));
             self.push(Kind::Name, len + tilde);
@@ -174,11 +177,15 @@ impl<'a> Lexer<'a> {
                 return;
             }
             if c == '\\' && !verbatim {
-                if !self.escape(&mut chars, &mut value) {
+                if !Self::escape(&mut chars, &mut value) {
                     let span = Span::new(self.at + here, 1);
                     self.found.push(
-                        Diagnostic::error("KS005", span, "The escape sequence is not valid in a string")
-                            .help("write \\\\ for a backslash, or put @ before the quote"),
+                        Diagnostic::error(
+                            "KS005",
+                            span,
+                            "The escape sequence is not valid in a string",
+                        )
+                        .help("write \\\\ for a backslash, or put @ before the quote"),
                     );
                 }
                 continue;
@@ -189,7 +196,6 @@ impl<'a> Lexer<'a> {
     }
 
     fn escape(
-        &self,
         chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>,
         value: &mut String,
     ) -> bool {
@@ -277,15 +283,26 @@ impl<'a> Lexer<'a> {
     fn literal(&mut self, value: Option<Value>, ty: Type, len: usize) {
         let value = value.unwrap_or_else(|| {
             let span = Span::new(self.at, len);
-            let message = format!("`{}` is not a {}", span.text(self.text), ty.name());
-            self.found.push(Diagnostic::error(BAD_LITERAL, span, message));
+            let text = span.text(self.text);
+            self.found.push(if matches!(ty, Type::Datetime | Type::Timespan) {
+                // The service reads more forms than these.
+                Diagnostic::unsupported(span, &format!("the form of `{text}`"))
+                    .help("write `datetime(2026-11-22T08:00:00Z)`, `timespan(1.02:03:04)` or `90m`")
+            } else {
+                Diagnostic::error(
+                    BAD_LITERAL,
+                    span,
+                    format!("`{text}` is not a value of type {}", ty.name()),
+                )
+            });
             Value::Null
         });
         self.push(Kind::Literal(value, ty), len);
     }
 
     fn name(&mut self, rest: &str) {
-        let len = 1 + name_len(rest.get(rest.chars().next().map_or(1, char::len_utf8)..).unwrap_or(""));
+        let len =
+            1 + name_len(rest.get(rest.chars().next().map_or(1, char::len_utf8)..).unwrap_or(""));
         let len = len + rest.chars().next().map_or(1, char::len_utf8) - 1;
         let name = rest.get(..len).unwrap_or("");
         let after = rest.get(len..).unwrap_or("");
@@ -390,11 +407,7 @@ fn dynamic_end(body: &str) -> Option<usize> {
         match (quote, c) {
             (Some(_), _) if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
-            (Some(q), _) => {
-                if c == q {
-                    quote = None;
-                }
-            }
+            (Some(q), _) if c == q => quote = None,
             (None, '"' | '\'') => quote = Some(c),
             (None, '(') => depth += 1,
             (None, ')') if depth == 0 => return Some(i),

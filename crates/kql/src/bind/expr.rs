@@ -48,32 +48,36 @@ impl Tables for NoTables {
     }
 }
 
+/// A computation; done at once where all arguments are constants.
+pub(super) fn made(eval: Eval, args: Vec<Typed>, ty: Type) -> Typed {
+    let span = args.iter().map(|a| a.span).reduce(Span::to).unwrap_or_default();
+    let constants: Option<Vec<Value>> = args.iter().map(|a| a.constant().cloned()).collect();
+    let expr = match constants {
+        Some(values) => Expr::Const(eval(&values)),
+        None => Expr::Call(eval, args.into_iter().map(|a| a.expr).collect()),
+    };
+    Typed { expr, ty, name: None, is_column: false, span }
+}
+
+/// The same value as another type.
+pub(super) fn coerced(value: Typed, to: Type) -> Typed {
+    if value.ty == to {
+        return value;
+    }
+    let (name, span) = (value.name.clone(), value.span);
+    let eval: Eval = Arc::new(move |args| {
+        crate::functions::conversion::to_type(args.value(0), to).unwrap_or_else(|| to.missing())
+    });
+    Typed { name, span, ..made(eval, vec![value], to) }
+}
+
 impl Binder<'_> {
-    /// A computation; done at once where all arguments are constants.
-    pub(super) fn made(&mut self, eval: Eval, args: Vec<Typed>, ty: Type) -> Typed {
-        let span = args.iter().map(|a| a.span).reduce(Span::to).unwrap_or_default();
-        let constants: Option<Vec<Value>> = args.iter().map(|a| a.constant().cloned()).collect();
-        let expr = match constants {
-            Some(values) => Expr::Const(eval(&values)),
-            None => Expr::Call(eval, args.into_iter().map(|a| a.expr).collect()),
-        };
-        Typed { expr, ty, name: None, is_column: false, span }
-    }
-
-    /// The same value as another type.
-    pub(super) fn coerced(&mut self, value: Typed, to: Type) -> Typed {
-        if value.ty == to {
-            return value;
-        }
-        let (name, span) = (value.name.clone(), value.span);
-        let eval: Eval = Arc::new(move |args| {
-            crate::functions::conversion::to_type(args.value(0), to).unwrap_or_else(|| to.missing())
-        });
-        let made = self.made(eval, vec![value], to);
-        Typed { name, span, ..made }
-    }
-
-    pub(super) fn column_index(&mut self, schema: &Schema, name: &str, span: Span) -> Option<usize> {
+    pub(super) fn column_index(
+        &mut self,
+        schema: &Schema,
+        name: &str,
+        span: Span,
+    ) -> Option<usize> {
         let at = schema.index(name);
         if at.is_none() {
             self.unknown_name(schema, name, span);
@@ -82,8 +86,9 @@ impl Binder<'_> {
     }
 
     fn unknown_name(&mut self, schema: &Schema, name: &str, span: Span) {
-        let message =
-            format!("The name '{name}' does not refer to any known column, table, variable or function");
+        let message = format!(
+            "The name '{name}' does not refer to any known column, table, variable or function"
+        );
         let mut error = Diagnostic::error("KS142", span, message);
         let scope = scope_names(&self.scope);
         let all = schema.names().chain(scope.iter().map(String::as_str));
@@ -152,13 +157,20 @@ impl Binder<'_> {
             if place.columns.index(name).is_some() {
                 let message = format!("The name '{name}' is not an aggregate or scalar function");
                 self.found.push(
-                    Diagnostic::error("KS236", span, message).help("group by the column, or take_any() of it"),
+                    Diagnostic::error("KS236", span, message)
+                        .help("group by the column, or take_any() of it"),
                 );
                 return None;
             }
         } else if let Some(at) = place.columns.index(name) {
             let ty = place.columns.columns.get(at).map_or(Type::Dynamic, |c| c.ty);
-            return Some(Typed { expr: Expr::Column(at), ty, name: Some(name.to_owned()), is_column: true, span });
+            return Some(Typed {
+                expr: Expr::Column(at),
+                ty,
+                name: Some(name.to_owned()),
+                is_column: true,
+                span,
+            });
         }
         match lookup(&self.scope, name) {
             Some(Entry::Scalar(value)) => {
@@ -181,20 +193,32 @@ impl Binder<'_> {
         }
     }
 
-    fn path(&mut self, base: Typed, step: Value, text: &str, at: Span, by_dot: bool) -> Option<Typed> {
+    fn path(
+        &mut self,
+        base: Typed,
+        step: Value,
+        text: &str,
+        at: Span,
+        by_dot: bool,
+    ) -> Option<Typed> {
         if base.ty != Type::Dynamic {
             if by_dot {
-                let message =
-                    format!("The name '{text}' does not refer to any known column, table, variable or function");
+                let message = format!(
+                    "The name '{text}' does not refer to any known column, table, variable or function"
+                );
                 self.error("KS142", at, message);
             } else {
-                self.error("KS147", at, "The element access operator [] is not allowed in this context");
+                self.error(
+                    "KS147",
+                    at,
+                    "The element access operator [] is not allowed in this context",
+                );
             }
             return None;
         }
         let name = base.name.as_ref().map(|n| format!("{n}_{text}"));
         let eval: Eval = Arc::new(move |args| dynamic::access(args.value(0), &step));
-        Some(Typed { name, ..self.made(eval, vec![base], Type::Dynamic) })
+        Some(Typed { name, ..made(eval, vec![base], Type::Dynamic) })
     }
 
     fn index(&mut self, base: &Ast, index: &Ast, place: &mut Place<'_>) -> Option<Typed> {
@@ -204,8 +228,14 @@ impl Binder<'_> {
             let (step, text) = (step.clone(), step.text());
             return self.path(base, step, &text, index.span, false);
         }
-        if base.ty != Type::Dynamic || !(index.ty.is_integer() || matches!(index.ty, Type::String | Type::Dynamic)) {
-            self.error("KS147", index.span, "The element access operator [] is not allowed in this context");
+        if base.ty != Type::Dynamic
+            || !(index.ty.is_integer() || matches!(index.ty, Type::String | Type::Dynamic))
+        {
+            self.error(
+                "KS147",
+                index.span,
+                "The element access operator [] is not allowed in this context",
+            );
             return None;
         }
         let name = base.name.as_ref().map(|n| format!("{n}_"));
@@ -216,10 +246,16 @@ impl Binder<'_> {
             }
             step => dynamic::access(args.value(0), step),
         });
-        Some(Typed { name, ..self.made(eval, vec![base, index], Type::Dynamic) })
+        Some(Typed { name, ..made(eval, vec![base, index], Type::Dynamic) })
     }
 
-    fn logic(&mut self, and: bool, op: Span, parts: &[Ast], place: &mut Place<'_>) -> Option<Typed> {
+    fn logic(
+        &mut self,
+        and: bool,
+        op: Span,
+        parts: &[Ast],
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
         let bound: Vec<Option<Typed>> = parts.iter().map(|p| self.expr(p, place)).collect();
         let bound: Vec<Typed> = bound.into_iter().collect::<Option<_>>()?;
         for pair in bound.windows(2) {
@@ -227,8 +263,10 @@ impl Binder<'_> {
                 && (a.ty != Type::Bool || b.ty != Type::Bool)
             {
                 let word = if and { "and" } else { "or" };
-                let message =
-                    format!("The operator '{word}' is not defined for the operand types {} and {}", a.ty, b.ty);
+                let message = format!(
+                    "The operator '{word}' is not defined for the operand types {} and {}",
+                    a.ty, b.ty
+                );
                 self.error("KS106", op, message);
                 return None;
             }
@@ -239,14 +277,21 @@ impl Binder<'_> {
         Some(Typed { expr: folded(expr), ty: Type::Bool, name: None, is_column: false, span })
     }
 
-    fn membership(&mut self, op: InOp, at: Span, left: &Ast, list: &[Ast], place: &mut Place<'_>) -> Option<Typed> {
+    fn membership(
+        &mut self,
+        op: InOp,
+        at: Span,
+        left: &Ast,
+        list: &[Ast],
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
         let left = self.expr(left, place);
-        let table = match list {
-            [single] => self.table_operand(single),
-            _ => None,
-        };
-        if let Some(node) = table {
-            return self.in_table(op, at, left?, node?);
+        if let [single] = list {
+            match self.table_operand(single) {
+                Operand::Table(node) => return self.in_table(op, at, left?, node),
+                Operand::Failed => return None,
+                Operand::Scalar => {}
+            }
         }
         let list: Vec<Option<Typed>> = list.iter().map(|item| self.expr(item, place)).collect();
         let (left, list) = (left?, list.into_iter().collect::<Option<Vec<_>>>()?);
@@ -266,15 +311,17 @@ impl Binder<'_> {
                 if !textual {
                     let name = if all { "has_all" } else { "has_any" };
                     let other = list.first().map_or(Type::String, |i| i.ty);
-                    let message =
-                        format!("The operator '{name}' is not defined for the operand types {} and {other}", left.ty);
+                    let message = format!(
+                        "The operator '{name}' is not defined for the operand types {} and {other}",
+                        left.ty
+                    );
                     self.error("KS106", at, message);
                     return None;
                 }
                 for item in &list {
                     self.only_text(item)?;
                 }
-                Some(self.has_list(left, list, all))
+                Some(super::compare::has_list(left, list, all))
             }
         }
     }
@@ -288,27 +335,25 @@ impl Binder<'_> {
     }
 
     /// The rows an operand means, where it is a table rather than a scalar.
-    fn table_operand(&mut self, ast: &Ast) -> Option<Option<Arc<Node>>> {
-        match &ast.kind {
-            ExprKind::Pipeline(pipeline) => match self.pipeline_or_scalar(pipeline) {
-                Some(Bound::Table(node)) => Some(Some(node)),
-                Some(Bound::Scalar(_)) => None,
-                None => Some(None),
-            },
+    fn table_operand(&mut self, ast: &Ast) -> Operand {
+        let bound = match &ast.kind {
+            ExprKind::Pipeline(pipeline) => self.pipeline_or_scalar(pipeline),
             ExprKind::Name(name) => match lookup(&self.scope, name) {
-                Some(Entry::Table(node)) => Some(Some(node)),
-                Some(_) => None,
-                None if self.catalog.schema(name).is_some() => Some(self.table(ast)),
-                None => None,
+                Some(Entry::Table(node)) => return Operand::Table(node),
+                None if self.catalog.schema(name).is_some() => self.table(ast).map(Bound::Table),
+                _ => return Operand::Scalar,
             },
-            ExprKind::Call { name, .. } if matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_))) => {
-                match self.source_expr(ast) {
-                    Some(Bound::Table(node)) => Some(Some(node)),
-                    Some(Bound::Scalar(_)) => None,
-                    None => Some(None),
-                }
+            ExprKind::Call { name, .. }
+                if matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_))) =>
+            {
+                self.source_expr(ast)
             }
-            _ => None,
+            _ => return Operand::Scalar,
+        };
+        match bound {
+            Some(Bound::Table(node)) => Operand::Table(node),
+            Some(Bound::Scalar(_)) => Operand::Scalar,
+            None => Operand::Failed,
         }
     }
 
@@ -342,6 +387,14 @@ impl Binder<'_> {
     pub(super) fn alone(&mut self, ast: &Ast) -> Option<Typed> {
         self.expr(ast, &mut Place::row(&NO_COLUMNS))
     }
+}
+
+/// What stands to the right of `in`.
+enum Operand {
+    Table(Arc<Node>),
+    Scalar,
+    /// A table with an error, which is reported.
+    Failed,
 }
 
 /// A constant, where the parts are.

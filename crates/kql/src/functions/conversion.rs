@@ -39,12 +39,14 @@ fn parse_json(args: &[Value]) -> Option<Value> {
         Value::String(text) if text.is_empty() => None,
         // Text that is no JSON stays text.
         Value::String(text) => Some(
-            serde_json::from_str(text).map_or_else(|_| Value::from_json(Json::from(&**text)), Value::from_json),
+            serde_json::from_str(text)
+                .map_or_else(|_| Value::from_json(Json::from(&**text)), Value::from_json),
         ),
         other => Some(other.clone()),
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every entry's constructor")]
 fn gettype(prepare: &Prepare<'_>) -> Made {
     let ty = prepare.types.first().copied().unwrap_or(Type::Dynamic);
     Ok(Arc::new(move |args| {
@@ -62,6 +64,7 @@ fn gettype(prepare: &Prepare<'_>) -> Made {
 }
 
 /// The conversion to `to` that the argument's type asks for.
+#[expect(clippy::match_same_arms, reason = "a table of types, one line each")]
 fn convert(prepare: &Prepare<'_>, to: Type) -> Made {
     let from = prepare.types.first().copied().unwrap_or(to);
     let known = from == to
@@ -114,8 +117,12 @@ pub(crate) fn to_type(value: &Value, to: Type) -> Option<Value> {
             other => other.as_long().map(|v| Value::Decimal(Decimal::from_long(v))),
         },
         Type::Bool => match value {
-            Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
-            Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
+            Value::String(text) if text.trim().eq_ignore_ascii_case("true") => {
+                Some(Value::Bool(true))
+            }
+            Value::String(text) if text.trim().eq_ignore_ascii_case("false") => {
+                Some(Value::Bool(false))
+            }
             Value::String(text) => text.trim().parse::<i64>().ok().map(|v| Value::Bool(v != 0)),
             other => other.as_real().map(|v| Value::Bool(v != 0.0)),
         },

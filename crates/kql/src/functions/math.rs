@@ -1,9 +1,10 @@
 //! Numbers: rounding, bins, extremes.
 
-use super::{Args, Function, Gives, Naming, Signature, Takes};
+use super::{Args, Function, Gives, Naming, Refusal, Signature, Takes};
 use crate::num;
 use crate::value::{Type, Value};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 const DATETIME: Takes = Takes::Is(Type::Datetime);
 const TIMESPAN: Takes = Takes::Is(Type::Timespan);
@@ -21,18 +22,27 @@ const REAL_TO_REAL: &[Signature] = &[Signature::new(&[REAL], Type::Real)];
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("bin", BIN, bin).named(Naming::First),
     Function::plain("floor", BIN, bin).named(Naming::First),
-    Function::plain(
+    Function::made(
         "round",
-        &[Signature::new(&[Takes::Number, Takes::Is(Type::Long)], Type::Real).from(1).giving(Gives::First)],
-        round,
+        &[Signature::new(&[Takes::Number, Takes::Is(Type::Long)], Type::Real)
+            .from(1)
+            .giving(Gives::First)],
+        |p| match p.consts.get(1) {
+            Some(None) => {
+                Err(Refusal::Argument(1, "KS129", "The expression must be a constant".to_owned()))
+            }
+            _ => Ok(Arc::new(|args| Value::from(round(args)))),
+        },
     )
     .named(Naming::First),
-    Function::plain("ceiling", &[Signature::new(&[Takes::Number], Type::Real).giving(Gives::First)], |args| {
-        match args.value(0) {
+    Function::plain(
+        "ceiling",
+        &[Signature::new(&[Takes::Number], Type::Real).giving(Gives::First)],
+        |args| match args.value(0) {
             Value::Real(v) => Some(Value::Real(v.ceil())),
             other => Some(other.clone()),
-        }
-    }),
+        },
+    ),
     Function::plain(
         "abs",
         &[
@@ -50,8 +60,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("max_of", EXTREME, |args| extreme(args, Ordering::Greater)),
     Function::plain("min_of", EXTREME, |args| extreme(args, Ordering::Less)),
     Function::plain("isnan", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_nan()))),
-    Function::plain("isinf", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_infinite()))),
-    Function::plain("isfinite", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_finite()))),
+    Function::plain("isinf", REAL_TO_BOOL, |args| {
+        args.real(0).map(|v| Value::Bool(v.is_infinite()))
+    }),
+    Function::plain("isfinite", REAL_TO_BOOL, |args| {
+        args.real(0).map(|v| Value::Bool(v.is_finite()))
+    }),
     Function::plain("sqrt", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt()))),
     Function::plain("exp", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp()))),
     Function::plain("log", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln()))),
@@ -64,17 +78,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// The start of the bin, counted from zero; from 0001-01-01 for datetimes. No bin of zero or less.
 fn bin(args: &[Value]) -> Option<Value> {
-    let whole = |value: i64, size: i64| (size > 0).then(|| value.wrapping_sub(value.rem_euclid(size)));
+    let whole =
+        |value: i64, size: i64| (size > 0).then(|| value.wrapping_sub(value.rem_euclid(size)));
     match (args.value(0), args.value(1)) {
         (Value::Datetime(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Datetime),
         (Value::Timespan(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Timespan),
-        (value, size) => match (value.as_long(), size.as_long()) {
-            (Some(v), Some(s)) => whole(v, s).map(Value::Long),
-            _ => {
-                let (v, s) = (value.as_real()?, size.as_real()?);
-                (s > 0.0).then(|| Value::Real((v / s).floor() * s))
+        (value, size) => {
+            if let (Some(value), Some(size)) = (value.as_long(), size.as_long()) {
+                return whole(value, size).map(Value::Long);
             }
-        },
+            let (value, size) = (value.as_real()?, size.as_real()?);
+            (size > 0.0).then(|| Value::Real((value / size).floor() * size))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `sort` and `top`: both keep the order of rows that compare equal.
 
-use crate::plan::{Expr, RunError, RunState, Rows, SortKey, row_size};
+use crate::plan::{Expr, Rows, RunError, RunState, SortKey, row_size};
 use crate::schema::Row;
 use crate::value::Value;
 use std::cmp::Ordering;
@@ -20,14 +20,18 @@ fn compare(a: &Value, b: &Value, key: &SortKey) -> Ordering {
     }
 }
 
-fn by<'k>(keys: &'k [SortKey]) -> impl Fn(&Keyed, &Keyed) -> Ordering + 'k {
+fn by(keys: &[SortKey]) -> impl Fn(&Keyed, &Keyed) -> Ordering {
     move |a, b| {
         let pairs = a.0.iter().zip(&b.0).zip(keys);
         pairs.map(|((a, b), key)| compare(a, b, key)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
     }
 }
 
-pub(super) fn sort<'a>(rows: Rows<'a>, keys: &[SortKey], run: &RunState<'_>) -> Result<Rows<'a>, RunError> {
+pub(super) fn sort<'a>(
+    rows: Rows<'a>,
+    keys: &[SortKey],
+    run: &RunState<'_>,
+) -> Result<Rows<'a>, RunError> {
     let mut all: Vec<Keyed> = Vec::new();
     for row in rows {
         let row = row?;
