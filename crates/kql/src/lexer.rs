@@ -286,7 +286,7 @@ impl<'a> Lexer<'a> {
             let text = span.text(self.text);
             self.found.push(if matches!(ty, Type::Datetime | Type::Timespan) {
                 // The service reads more forms than these.
-                Diagnostic::unsupported(span, &format!("the form of `{text}`"))
+                Diagnostic::lacking(span, &format!("the form of `{text}`"))
                     .help("write `datetime(2026-11-22T08:00:00Z)`, `timespan(1.02:03:04)` or `90m`")
             } else {
                 Diagnostic::error(
@@ -362,7 +362,7 @@ impl<'a> Lexer<'a> {
                 let span = Span::new(self.at, len);
                 let nested = TYPED.iter().any(|(n, _)| raw.contains(&format!("{n}(")));
                 self.found.push(if nested {
-                    Diagnostic::unsupported(span, "a typed literal inside of dynamic()")
+                    Diagnostic::lacking(span, "a typed literal inside of dynamic()")
                 } else {
                     Diagnostic::error(BAD_LITERAL, span, format!("the text is not JSON: {error}"))
                 });

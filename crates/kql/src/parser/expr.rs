@@ -92,7 +92,7 @@ impl Parser<'_> {
             "between" => Comparator::Between(false),
             "!between" => Comparator::Between(true),
             "like" | "notlike" | "like_cs" | "notlike_cs" | "notcontains" | "notcontains_cs" => {
-                return Err(Diagnostic::unsupported(self.span(), &format!("operator `{word}`")));
+                return Err(Diagnostic::lacking(self.span(), &format!("operator `{word}`")));
             }
             _ => match text_ops::find(word) {
                 Some(op) => Comparator::Binary(BinaryOp::Text(op)),

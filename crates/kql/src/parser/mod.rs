@@ -191,10 +191,10 @@ impl<'a> Parser<'a> {
         if let Some(word @ ("set" | "declare" | "alias" | "restrict" | "pattern")) = word
             && named
         {
-            return Err(Diagnostic::unsupported(self.span(), &format!("statement `{word}`")));
+            return Err(Diagnostic::lacking(self.span(), &format!("statement `{word}`")));
         }
         if self.is_op(".") {
-            return Err(Diagnostic::unsupported(self.span(), "a management command"));
+            return Err(Diagnostic::lacking(self.span(), "a management command"));
         }
         Ok(Statement::Query(Box::new(self.pipeline()?)))
     }
@@ -319,10 +319,7 @@ impl<'a> Parser<'a> {
             Some(name) if ops::is_unsupported_source(name) && !self.op_ahead(1, "|") => {
                 let end = matches!(self.kind_at(1), Kind::End) || self.op_ahead(1, ";");
                 if !end {
-                    return Err(Diagnostic::unsupported(
-                        self.span(),
-                        &format!("operator `{name}`"),
-                    ));
+                    return Err(Diagnostic::lacking(self.span(), &format!("operator `{name}`")));
                 }
             }
             Some(name) if ops::is_operator(name) && !called => {

@@ -1,5 +1,5 @@
 //! The engine from outside: what it computes, what it refuses, and that no text breaks it.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod functions;
 mod operators;

@@ -3,12 +3,12 @@
 use kql::outline;
 
 fn operators(text: &str) -> String {
-    let outline = outline(text).unwrap();
-    for operator in &outline.operators {
+    let found = outline(text).unwrap();
+    for operator in &found.operators {
         assert_eq!(operator.span.text(text), operator.name);
     }
-    let source = outline.source.map(|s| format!("<{}> ", s.name)).unwrap_or_default();
-    let names: Vec<&str> = outline.operators.iter().map(|o| o.name.as_str()).collect();
+    let source = found.source.map(|s| format!("<{}> ", s.name)).unwrap_or_default();
+    let names: Vec<&str> = found.operators.iter().map(|o| o.name.as_str()).collect();
     format!("{source}{}", names.join(" "))
 }
 
@@ -62,17 +62,17 @@ fn tables_clocks_and_fuzziness() {
     let text = "let a = Alpha | where t > ago(1h);\nlet n = toscalar(Beta | summarize max(t));\n\
                 union isfuzzy=true a, Gamma, (Delta | where x < now(-1d)) | join kind=inner (Epsilon) on k \
                 | lookup Zeta on k | where ingestion_time() > n and k in (Eta | project k)";
-    let outline = outline(text).unwrap();
-    assert_eq!(outline.tables, ["Alpha", "Beta", "Delta", "Epsilon", "Eta", "Gamma", "Zeta"]);
-    let calls: Vec<&str> = outline.clock_calls.iter().map(|c| c.span.text(text)).collect();
+    let found = outline(text).unwrap();
+    assert_eq!(found.tables, ["Alpha", "Beta", "Delta", "Epsilon", "Eta", "Gamma", "Zeta"]);
+    let calls: Vec<&str> = found.clock_calls.iter().map(|c| c.span.text(text)).collect();
     assert_eq!(calls, ["ago(1h)", "now(-1d)", "ingestion_time()"]);
-    assert_eq!(outline.clock_calls[0].function, "ago");
-    assert_eq!(outline.isfuzzy.map(|s| s.text(text)), Some("isfuzzy=true"));
-    assert_eq!(kql::outline("T").unwrap().tables, ["T"]);
-    assert_eq!(kql::outline("T | where now == 1 and isfuzzy").unwrap().clock_calls, []);
+    assert_eq!(found.clock_calls[0].function, "ago");
+    assert_eq!(found.isfuzzy.map(|s| s.text(text)), Some("isfuzzy=true"));
+    assert_eq!(outline("T").unwrap().tables, ["T"]);
+    assert_eq!(outline("T | where now == 1 and isfuzzy").unwrap().clock_calls, []);
 }
 
 #[test]
 fn an_open_string_is_an_error() {
-    assert_eq!(kql::outline("T | where s == 'a").unwrap_err().iter().next().unwrap().code, "KS001");
+    assert_eq!(outline("T | where s == 'a").unwrap_err().iter().next().unwrap().code, "KS001");
 }

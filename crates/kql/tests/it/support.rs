@@ -3,11 +3,11 @@
 use kql::{MemoryTables, Row, Schema, Type, Value};
 
 /// 2026-11-24T12:00:00Z.
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     kql::parse_datetime("2026-11-24T12:00:00Z").unwrap()
 }
 
-pub fn schema(text: &str) -> Schema {
+pub(crate) fn schema(text: &str) -> Schema {
     Schema::new(text.split(',').map(|column| {
         let (name, ty) = column.split_once(':').unwrap();
         (name.to_owned(), Type::from_name(ty).unwrap())
@@ -15,7 +15,7 @@ pub fn schema(text: &str) -> Schema {
 }
 
 /// A table of one column per type, with a row of values and a row of nothing.
-pub fn typed() -> MemoryTables {
+pub(crate) fn typed() -> MemoryTables {
     let columns = "t:datetime,s:string,s2:string,i:int,l:long,r:real,b:bool,ts:timespan,d:dynamic,g:guid,dec:decimal";
     let full = vec![
         Value::Datetime(kql::parse_datetime("2026-11-22T08:15:30.5Z").unwrap()),
@@ -41,7 +41,7 @@ pub fn typed() -> MemoryTables {
 }
 
 /// The result of a query as lines: the names, then the rows; nulls are `∅`.
-pub fn run(tables: &MemoryTables, query: &str) -> String {
+pub(crate) fn run(tables: &MemoryTables, query: &str) -> String {
     let plan = match kql::bind(query, tables, now()) {
         Ok(plan) => plan,
         Err(found) => panic!("{}", found.render("query", query)),
@@ -74,7 +74,7 @@ pub fn run(tables: &MemoryTables, query: &str) -> String {
 }
 
 /// The type and value of an expression, over a row so that nothing is folded, and alone.
-pub fn eval(expression: &str) -> String {
+pub(crate) fn eval(expression: &str) -> String {
     let tables = MemoryTables::new().with("One", Schema::default(), vec![vec![]]);
     let query = format!("One | extend value = {expression}");
     let result = run(&tables, &query);
@@ -83,7 +83,7 @@ pub fn eval(expression: &str) -> String {
 }
 
 /// The codes of what is wrong, each with its place: `KS142@10+3`.
-pub fn refused(tables: &MemoryTables, query: &str) -> Vec<String> {
+pub(crate) fn refused(tables: &MemoryTables, query: &str) -> Vec<String> {
     match kql::bind(query, tables, now()) {
         Ok(_) => Vec::new(),
         Err(found) => {
