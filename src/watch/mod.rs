@@ -2,6 +2,8 @@
 //! an argument; nothing here waits, reads or writes.
 
 pub mod alert;
+pub mod duration;
+pub mod presets;
 pub mod row;
 pub mod rule;
 pub mod schedule;

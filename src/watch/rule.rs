@@ -1,8 +1,10 @@
 //! A rule: a KQL query with an id, a title, a severity and its timing.
 
+use super::duration;
 use super::schedule::Schedule;
 use super::severity::Severity;
 use chrono::TimeDelta;
+use serde::Deserialize;
 
 /// How a rule's query is run over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +65,8 @@ pub struct Rule {
 }
 
 /// A rule as written in `[[rule]]` or in a preset: what is absent is `None`. Durations are parsed; nothing else is checked.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RuleSpec {
     /// `id`
     pub id: String,
@@ -78,18 +81,23 @@ pub struct RuleSpec {
     /// `enabled`
     pub enabled: Option<bool>,
     /// `every`
+    #[serde(deserialize_with = "duration::deserialize")]
     pub every: Option<TimeDelta>,
     /// `cron`, as written
     pub cron: Option<String>,
     /// `window`
+    #[serde(deserialize_with = "duration::deserialize")]
     pub window: Option<TimeDelta>,
     /// `settle`
+    #[serde(deserialize_with = "duration::deserialize")]
     pub settle: Option<TimeDelta>,
     /// `lookback`
+    #[serde(deserialize_with = "duration::deserialize")]
     pub lookback: Option<TimeDelta>,
     /// `key`
     pub key: Option<Vec<String>>,
     /// `renotify`
+    #[serde(deserialize_with = "duration::deserialize")]
     pub renotify: Option<TimeDelta>,
     /// `group_by`
     pub group_by: Option<Vec<String>>,
