@@ -1,1 +1,38 @@
+#![doc = include_str!("../README.md")]
 
+mod aggregates;
+mod ast;
+mod bind;
+mod diagnostics;
+mod functions;
+mod lexer;
+mod num;
+mod ops;
+mod outline;
+mod parser;
+mod plan;
+mod schema;
+mod time;
+mod value;
+
+pub use diagnostics::{BAD_LITERAL, Diagnostic, Diagnostics, Severity, Span, TOO_COMPLEX, UNSUPPORTED};
+pub use outline::{ClockCall, Outline, OutlineOperator, outline};
+pub use plan::{Limits, Plan, Rows, RunError};
+pub use schema::{Catalog, Column, MemoryTables, Row, Scan, ScanError, Schema, Tables};
+pub use time::{
+    DAY, HOUR, MAX_DATETIME, MICROSECOND, MILLISECOND, MINUTE, SECOND, UNIX_EPOCH, format_datetime, format_timespan,
+    parse_datetime, parse_timespan,
+};
+pub use value::{Decimal, Type, Value};
+
+/// Parses and binds a query against the tables of `catalog`.
+///
+/// `now` is the query's one instant, in ticks since 0001-01-01: what `now()` and `ago()` count from.
+///
+/// # Errors
+/// All that is wrong with the query: what Kusto's own binder refuses, with its codes, and what only this
+/// engine does not run ([`Diagnostic::unsupported`]).
+pub fn bind(text: &str, catalog: &dyn Catalog, now: i64) -> Result<Plan, Diagnostics> {
+    let statements = parser::parse(text).map_err(Diagnostics::new)?;
+    bind::bind(&statements, text, catalog, now)
+}

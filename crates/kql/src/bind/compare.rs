@@ -1,0 +1,421 @@
+//! Comparisons, membership and arithmetic: which types meet, and what comes of it.
+
+use super::{Binder, Typed};
+use crate::ast::BinaryOp;
+use crate::diagnostics::{BAD_LITERAL, Span};
+use crate::functions::conversion::to_type;
+use crate::functions::text_ops::{Test, TextOp, fold};
+use crate::functions::{Args, Eval, compile};
+use crate::num;
+use crate::time;
+use crate::value::{Key, Type, Value};
+use serde_json::Value as Json;
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// How two types are compared.
+#[derive(Clone, Copy)]
+enum Meeting {
+    /// As they are; numbers across their types.
+    Plain,
+    /// At least one side is JSON.
+    Dynamic(Type),
+}
+
+fn meet(a: Type, b: Type) -> Option<Meeting> {
+    match (a, b) {
+        (Type::Dynamic, other) | (other, Type::Dynamic) => Some(Meeting::Dynamic(other)),
+        _ if a == b || (a.is_number() && b.is_number()) => Some(Meeting::Plain),
+        _ => None,
+    }
+}
+
+/// Both values as `==` sees them where one is JSON.
+fn aligned(a: &Value, b: &Value, ty: Type) -> Option<(Value, Value)> {
+    let side = |v: &Value| match (v, ty) {
+        (Value::Dynamic(_), Type::Dynamic) => Some(v.clone()),
+        (Value::Dynamic(_), Type::String) => Some(Value::String(v.text())),
+        (Value::Dynamic(json), _) if ty.is_number() => match &**json {
+            Json::Number(n) => n.as_i64().map(Value::Long).or(n.as_f64().map(Value::Real)),
+            _ => None,
+        },
+        (Value::Dynamic(_), _) => to_type(v, ty),
+        _ => Some(v.clone()),
+    };
+    Some((side(a)?, side(b)?))
+}
+
+fn equal(a: &Value, b: &Value, meeting: Meeting) -> Option<bool> {
+    match (a.is_null(), b.is_null()) {
+        (true, true) => return None,
+        (true, false) | (false, true) => return Some(false),
+        _ => {}
+    }
+    Some(match meeting {
+        Meeting::Plain => same(a, b),
+        Meeting::Dynamic(ty) => aligned(a, b, ty).is_some_and(|(a, b)| same(&a, &b)),
+    })
+}
+
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Real(a), Value::Real(b)) => a == b,
+        (Value::Dynamic(a), Value::Dynamic(b)) => a == b,
+        _ => a.order(b) == Ordering::Equal,
+    }
+}
+
+fn ordered(a: &Value, b: &Value, meeting: Meeting) -> Option<Ordering> {
+    if a.is_null() || b.is_null() {
+        return None;
+    }
+    let (a, b) = match meeting {
+        Meeting::Plain => (a.clone(), b.clone()),
+        Meeting::Dynamic(Type::Dynamic) => match (a, b) {
+            (Value::Dynamic(x), Value::Dynamic(_)) if x.is_number() => aligned(a, b, Type::Real)?,
+            _ => return None,
+        },
+        Meeting::Dynamic(ty) => aligned(a, b, ty)?,
+    };
+    if a.as_real().is_some_and(f64::is_nan) || b.as_real().is_some_and(f64::is_nan) {
+        return None;
+    }
+    Some(a.order(&b))
+}
+
+/// `<` and its like over these types.
+fn has_order(a: Type, b: Type) -> bool {
+    let scalar = |t: Type| t.is_number() || matches!(t, Type::Datetime | Type::Timespan | Type::Bool);
+    match (a, b) {
+        (Type::Dynamic, Type::Dynamic) => true,
+        (Type::Dynamic, other) | (other, Type::Dynamic) => other.is_number(),
+        _ => (a == b && scalar(a)) || (a.is_number() && b.is_number()),
+    }
+}
+
+fn symbol(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::Add => "+",
+        BinaryOp::Sub => "-",
+        BinaryOp::Mul => "*",
+        BinaryOp::Div => "/",
+        BinaryOp::Mod => "%",
+        BinaryOp::Eq => "==",
+        BinaryOp::Ne => "!=",
+        BinaryOp::Lt => "<",
+        BinaryOp::Le => "<=",
+        BinaryOp::Gt => ">",
+        BinaryOp::Ge => ">=",
+        BinaryOp::Text(op) => op.name,
+    }
+}
+
+impl Binder<'_> {
+    fn undefined(&mut self, name: &str, at: Span, a: Type, b: Type) {
+        let message = format!("The operator '{name}' is not defined for the operand types {a} and {b}");
+        self.error("KS106", at, message);
+    }
+
+    pub(super) fn binary(&mut self, op: BinaryOp, at: Span, left: Typed, right: Typed) -> Option<Typed> {
+        let (a, b) = (left.ty, right.ty);
+        match op {
+            BinaryOp::Text(text) => self.text_op(text, at, left, right),
+            BinaryOp::Eq | BinaryOp::Ne => {
+                let Some(meeting) = meet(a, b) else {
+                    let what = format!("comparing {a} with {b} by '{}'", symbol(op));
+                    self.unsupported(at, &what);
+                    return None;
+                };
+                let negated = matches!(op, BinaryOp::Ne);
+                let eval: Eval = Arc::new(move |args| {
+                    let equal = equal(args.value(0), args.value(1), meeting);
+                    Value::from(equal.map(|e| Value::Bool(e != negated)))
+                });
+                Some(self.made(eval, vec![left, right], Type::Bool))
+            }
+            BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
+                let meeting = meet(a, b).filter(|_| has_order(a, b));
+                let Some(meeting) = meeting else {
+                    self.undefined(symbol(op), at, a, b);
+                    return None;
+                };
+                let test: fn(Ordering) -> bool = match op {
+                    BinaryOp::Lt => Ordering::is_lt,
+                    BinaryOp::Le => Ordering::is_le,
+                    BinaryOp::Gt => Ordering::is_gt,
+                    _ => Ordering::is_ge,
+                };
+                let eval: Eval = Arc::new(move |args| {
+                    Value::from(ordered(args.value(0), args.value(1), meeting).map(|o| Value::Bool(test(o))))
+                });
+                Some(self.made(eval, vec![left, right], Type::Bool))
+            }
+            _ => self.arithmetic(op, at, left, right),
+        }
+    }
+
+    fn text_op(&mut self, op: &'static TextOp, at: Span, left: Typed, right: Typed) -> Option<Typed> {
+        let textual = |t: Type| matches!(t, Type::String | Type::Dynamic);
+        if !textual(left.ty) || !textual(right.ty) {
+            self.undefined(op.name, at, left.ty, right.ty);
+            return None;
+        }
+        let negated = op.negated;
+        let fixed = right.constant().map(Value::text);
+        let eval: Eval = match (op.test, fixed) {
+            (Test::Exact(test), _) => {
+                Arc::new(move |args| Value::Bool(test(&args.text(0), &args.text(1)) != negated))
+            }
+            (Test::Folded(test), Some(needle)) => {
+                let needle = fold(&needle).into_owned();
+                Arc::new(move |args| Value::Bool(test(&fold(&args.text(0)), &needle) != negated))
+            }
+            (Test::Folded(test), None) => Arc::new(move |args| {
+                Value::Bool(test(&fold(&args.text(0)), &fold(&args.text(1))) != negated)
+            }),
+            (Test::Regex, Some(pattern)) => match compile(&pattern) {
+                Ok(regex) => Arc::new(move |args| Value::Bool(regex.is_match(&args.text(0)))),
+                Err(error) => {
+                    self.error(BAD_LITERAL, right.span, error);
+                    return None;
+                }
+            },
+            (Test::Regex, None) => Arc::new(move |args| {
+                Value::from(compile(&args.text(1)).ok().map(|r| Value::Bool(r.is_match(&args.text(0)))))
+            }),
+        };
+        Some(self.made(eval, vec![left, right], Type::Bool))
+    }
+
+    /// `in`, `in~` over values; `has_any`, `has_all`.
+    pub(super) fn in_list(&mut self, left: Typed, list: Vec<Typed>, negated: bool, folded: bool) -> Option<Typed> {
+        for item in &list {
+            if meet(left.ty, item.ty).is_none() {
+                let what = format!("comparing {} with {} by 'in'", left.ty, item.ty);
+                self.unsupported(item.span, &what);
+                return None;
+            }
+        }
+        // Strings against constants, by far the most common, are one look-up.
+        let constants: Option<Vec<Value>> = list.iter().map(|i| i.constant().cloned()).collect();
+        if let (Type::String, Some(constants)) = (left.ty, constants) {
+            let shape = move |text: &str| -> Arc<str> {
+                if folded { Arc::from(&*fold(text)) } else { Arc::from(text) }
+            };
+            let set: HashSet<Key> = flat(&constants).map(|v| Key::Text(shape(&v.text()))).collect();
+            let eval: Eval =
+                Arc::new(move |args| Value::Bool(set.contains(&Key::Text(shape(&args.text(0)))) != negated));
+            return Some(self.made(eval, vec![left], Type::Bool));
+        }
+        let (ty, types): (Type, Vec<Type>) = (left.ty, list.iter().map(|i| i.ty).collect());
+        let eval: Eval = Arc::new(move |args| {
+            let value = args.value(0);
+            let found = args.iter().skip(1).zip(&types).any(|(item, item_ty)| {
+                let meeting = if *item_ty == Type::Dynamic || ty == Type::Dynamic {
+                    Meeting::Dynamic(if ty == Type::Dynamic { *item_ty } else { ty })
+                } else {
+                    Meeting::Plain
+                };
+                flat(std::slice::from_ref(item)).any(|item| {
+                    if folded {
+                        !value.is_null() && fold(&value.text()) == fold(&item.text())
+                    } else {
+                        equal(value, &item, meeting) == Some(true)
+                    }
+                })
+            });
+            Value::Bool(found != negated)
+        });
+        let args = std::iter::once(left).chain(list).collect();
+        Some(self.made(eval, args, Type::Bool))
+    }
+
+    pub(super) fn has_list(&mut self, left: Typed, list: Vec<Typed>, all: bool) -> Typed {
+        let eval: Eval = Arc::new(move |args| {
+            let text = fold(&args.text(0)).into_owned();
+            let mut needles = flat(args.get(1..).unwrap_or_default());
+            let test = |needle: Value| crate::functions::text_ops::has(&text, &fold(&needle.text()));
+            Value::Bool(if all { needles.all(test) } else { needles.any(test) })
+        });
+        let args = std::iter::once(left).chain(list).collect();
+        self.made(eval, args, Type::Bool)
+    }
+
+    pub(super) fn between(&mut self, negated: bool, at: Span, value: Typed, low: Typed, high: Typed) -> Option<Typed> {
+        let types = (value.ty, low.ty, high.ty);
+        let width = types == (Type::Datetime, Type::Datetime, Type::Timespan);
+        if !width && !(has_order(types.0, types.1) && has_order(types.0, types.2)) {
+            let message = format!(
+                "The operator 'between' is not defined for the operand types {}, {} and {}",
+                types.0, types.1, types.2
+            );
+            self.error("KS106", at, message);
+            return None;
+        }
+        let meeting = |other: Type| meet(types.0, other).unwrap_or(Meeting::Plain);
+        let (to_low, to_high) = (meeting(types.1), meeting(types.2));
+        let eval: Eval = Arc::new(move |args| {
+            let high = match (args.datetime(1), args.timespan(2)) {
+                (Some(start), Some(span)) if width => {
+                    Value::from(start.checked_add(span).and_then(time::checked).map(Value::Datetime))
+                }
+                _ => args.value(2).clone(),
+            };
+            let above = ordered(args.value(0), args.value(1), to_low).map(Ordering::is_ge);
+            let below = ordered(args.value(0), &high, if width { Meeting::Plain } else { to_high }).map(Ordering::is_le);
+            let inside = match (above, below) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            };
+            Value::from(inside.map(|i| Value::Bool(i != negated)))
+        });
+        Some(self.made(eval, vec![value, low, high], Type::Bool))
+    }
+
+    fn arithmetic(&mut self, op: BinaryOp, at: Span, left: Typed, right: Typed) -> Option<Typed> {
+        use BinaryOp::{Add, Div, Mod, Mul, Sub};
+        use Type::{Datetime, Timespan};
+        let (a, b) = (left.ty, right.ty);
+        let result: Option<(Type, Eval)> = match (a, op, b) {
+            (Type::Dynamic, _, other) | (other, _, Type::Dynamic)
+                if other == Type::Dynamic || other.is_number() || matches!(other, Datetime | Timespan) =>
+            {
+                self.unsupported(at, "arithmetic on dynamic values");
+                if let Some(last) = self.found.last_mut() {
+                    last.help = Some("convert first: `tolong(…)`, `toreal(…)`, `todatetime(…)`".to_owned());
+                }
+                return None;
+            }
+            _ if a.is_number() && b.is_number() => {
+                if a == Type::Decimal || b == Type::Decimal {
+                    self.unsupported(at, "arithmetic on decimals");
+                    return None;
+                }
+                Some(if a == Type::Real || b == Type::Real { (Type::Real, reals(op)) } else { (Type::Long, longs(op)) })
+            }
+            (Datetime, Sub, Datetime) => Some((Timespan, ticks(i64::wrapping_sub, Timespan))),
+            (Datetime, Add, Timespan) | (Timespan, Add, Datetime) => Some((Datetime, ticks(i64::wrapping_add, Datetime))),
+            (Datetime, Sub, Timespan) => Some((Datetime, ticks(i64::wrapping_sub, Datetime))),
+            (Timespan, Add, Timespan) => Some((Timespan, ticks(i64::wrapping_add, Timespan))),
+            (Timespan, Sub, Timespan) => Some((Timespan, ticks(i64::wrapping_sub, Timespan))),
+            (Timespan, Div, Timespan) => Some((
+                Type::Real,
+                Arc::new(|args| {
+                    let ratio = args.timespan(0).zip(args.timespan(1)).map(|(a, b)| num::long_to_real(a) / num::long_to_real(b));
+                    Value::from(ratio.map(Value::Real))
+                }),
+            )),
+            (Timespan, Mod, Timespan) => Some((
+                Timespan,
+                Arc::new(|args| {
+                    let rest = args.timespan(0).zip(args.timespan(1)).and_then(|(a, b)| a.checked_rem_euclid(b));
+                    Value::from(rest.map(Value::Timespan))
+                }),
+            )),
+            (Timespan, Mul | Div, n) | (n, Mul, Timespan) if n.is_integer() || n == Type::Real => {
+                Some((Timespan, scaled(matches!(op, Div))))
+            }
+            (Datetime, Mul | Div | Add, Type::Long | Type::Int | Datetime) if !matches!((op, b), (Add, Type::Long | Type::Int)) => {
+                self.unsupported(at, &format!("'{}' on a datetime", symbol(op)));
+                return None;
+            }
+            _ => None,
+        };
+        let Some((ty, eval)) = result else {
+            self.undefined(symbol(op), at, a, b);
+            return None;
+        };
+        Some(self.made(eval, vec![left, right], ty))
+    }
+
+    pub(super) fn negate(&mut self, at: Span, inner: Typed) -> Option<Typed> {
+        let (ty, eval): (Type, Eval) = match inner.ty {
+            Type::Int | Type::Long => {
+                (Type::Long, Arc::new(|args| Value::from(args.long(0).map(|v| Value::Long(v.wrapping_neg())))))
+            }
+            Type::Real => (Type::Real, Arc::new(|args| Value::from(args.real(0).map(|v| Value::Real(-v))))),
+            Type::Timespan => (
+                Type::Timespan,
+                Arc::new(|args| Value::from(args.timespan(0).map(|v| Value::Timespan(v.wrapping_neg())))),
+            ),
+            Type::Decimal => {
+                self.unsupported(at, "arithmetic on decimals");
+                return None;
+            }
+            Type::Dynamic => {
+                self.unsupported(at, "arithmetic on dynamic values");
+                return None;
+            }
+            ty => {
+                let message = format!("The operator '-' is not defined for the operand type {ty}");
+                self.error("KS106", at, message);
+                return None;
+            }
+        };
+        Some(self.made(eval, vec![inner], ty))
+    }
+}
+
+/// The values, the elements of arrays one by one.
+fn flat(values: &[Value]) -> impl Iterator<Item = Value> {
+    values.iter().flat_map(|value| match value {
+        Value::Dynamic(json) => match &**json {
+            Json::Array(items) => items.iter().map(|i| Value::from_json(i.clone())).collect(),
+            _ => vec![value.clone()],
+        },
+        _ => vec![value.clone()],
+    })
+}
+
+/// Wraps on overflow; nothing where divided by zero.
+fn longs(op: BinaryOp) -> Eval {
+    let compute: fn(i64, i64) -> Option<i64> = match op {
+        BinaryOp::Add => |a, b| Some(a.wrapping_add(b)),
+        BinaryOp::Sub => |a, b| Some(a.wrapping_sub(b)),
+        BinaryOp::Mul => |a, b| Some(a.wrapping_mul(b)),
+        BinaryOp::Div => |a, b| (b != 0).then(|| a.wrapping_div(b)),
+        _ => |a, b| (b != 0).then(|| a.wrapping_rem_euclid(b)),
+    };
+    Arc::new(move |args| Value::from(args.long(0).zip(args.long(1)).and_then(|(a, b)| compute(a, b)).map(Value::Long)))
+}
+
+fn reals(op: BinaryOp) -> Eval {
+    let compute: fn(f64, f64) -> f64 = match op {
+        BinaryOp::Add => |a, b| a + b,
+        BinaryOp::Sub => |a, b| a - b,
+        BinaryOp::Mul => |a, b| a * b,
+        BinaryOp::Div => |a, b| a / b,
+        _ => f64::rem_euclid,
+    };
+    Arc::new(move |args| Value::from(args.real(0).zip(args.real(1)).map(|(a, b)| Value::Real(compute(a, b)))))
+}
+
+/// Over the ticks of both sides.
+fn ticks(compute: fn(i64, i64) -> i64, result: Type) -> Eval {
+    Arc::new(move |args| {
+        let side = |at| args.datetime(at).or(args.timespan(at));
+        let Some((a, b)) = side(0).zip(side(1)) else { return Value::Null };
+        let sum = compute(a, b);
+        match result {
+            Type::Datetime => Value::from(time::checked(sum).map(Value::Datetime)),
+            _ => Value::Timespan(sum),
+        }
+    })
+}
+
+/// A timespan times or by a number.
+fn scaled(divide: bool) -> Eval {
+    Arc::new(move |args| {
+        let Some(span) = args.timespan(0).or(args.timespan(1)) else { return Value::Null };
+        let at = usize::from(args.timespan(0).is_some());
+        let whole = args.long(at).and_then(|n| if divide { span.checked_div(n) } else { span.checked_mul(n) });
+        let real = || {
+            let n = args.real(at)?;
+            let span = num::long_to_real(span);
+            num::real_to_long(if divide { span / n } else { span * n })
+        };
+        Value::from(whole.or_else(real).map(Value::Timespan))
+    })
+}

@@ -1,0 +1,355 @@
+//! Scalar expressions.
+
+use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
+use crate::ast::{Expr as Ast, ExprKind, InOp};
+use crate::diagnostics::{Diagnostic, Span};
+use crate::functions::{Args, Eval, dynamic, nearest};
+use crate::plan::{AggregateCall, Expr, Limits, Node, RunState, Subquery};
+use crate::schema::{Catalog, Scan, Schema, Tables};
+use crate::value::{Type, Value};
+use std::sync::Arc;
+
+/// Where an expression stands.
+pub(super) struct Place<'s> {
+    pub(super) columns: &'s Schema,
+    /// Inside of `summarize`, outside of an aggregate: the aggregates found so far.
+    pub(super) aggregates: Option<&'s mut Aggregates>,
+}
+
+/// The aggregates of a `summarize`, and the first place of their results in its row.
+#[derive(Default)]
+pub(super) struct Aggregates {
+    pub(super) calls: Vec<AggregateCall>,
+    pub(super) next: usize,
+    /// Columns of the input that `by` takes as they are: `*` leaves them out.
+    pub(super) grouped: Vec<usize>,
+}
+
+impl<'s> Place<'s> {
+    pub(super) fn row(columns: &'s Schema) -> Self {
+        Self { columns, aggregates: None }
+    }
+}
+
+static NO_COLUMNS: Schema = Schema { columns: Vec::new() };
+
+/// What constants are computed against.
+struct NoTables;
+
+impl Catalog for NoTables {
+    fn schema(&self, _: &str) -> Option<Schema> {
+        None
+    }
+}
+
+impl Tables for NoTables {
+    fn scan(&self, _: &str) -> Scan<'_> {
+        Box::new(std::iter::empty())
+    }
+}
+
+impl Binder<'_> {
+    /// A computation; done at once where all arguments are constants.
+    pub(super) fn made(&mut self, eval: Eval, args: Vec<Typed>, ty: Type) -> Typed {
+        let span = args.iter().map(|a| a.span).reduce(Span::to).unwrap_or_default();
+        let constants: Option<Vec<Value>> = args.iter().map(|a| a.constant().cloned()).collect();
+        let expr = match constants {
+            Some(values) => Expr::Const(eval(&values)),
+            None => Expr::Call(eval, args.into_iter().map(|a| a.expr).collect()),
+        };
+        Typed { expr, ty, name: None, is_column: false, span }
+    }
+
+    /// The same value as another type.
+    pub(super) fn coerced(&mut self, value: Typed, to: Type) -> Typed {
+        if value.ty == to {
+            return value;
+        }
+        let (name, span) = (value.name.clone(), value.span);
+        let eval: Eval = Arc::new(move |args| {
+            crate::functions::conversion::to_type(args.value(0), to).unwrap_or_else(|| to.missing())
+        });
+        let made = self.made(eval, vec![value], to);
+        Typed { name, span, ..made }
+    }
+
+    pub(super) fn column_index(&mut self, schema: &Schema, name: &str, span: Span) -> Option<usize> {
+        let at = schema.index(name);
+        if at.is_none() {
+            self.unknown_name(schema, name, span);
+        }
+        at
+    }
+
+    fn unknown_name(&mut self, schema: &Schema, name: &str, span: Span) {
+        let message =
+            format!("The name '{name}' does not refer to any known column, table, variable or function");
+        let mut error = Diagnostic::error("KS142", span, message);
+        let scope = scope_names(&self.scope);
+        let all = schema.names().chain(scope.iter().map(String::as_str));
+        if let Some(near) = nearest(name, all) {
+            error = error.help(format!("did you mean `{near}`?"));
+        }
+        self.found.push(error);
+    }
+
+    pub(super) fn expr(&mut self, ast: &Ast, place: &mut Place<'_>) -> Option<Typed> {
+        self.spend(ast.span)?;
+        let span = ast.span;
+        let mut typed = match &ast.kind {
+            ExprKind::Literal(value, ty) => {
+                let value = if value.is_null() { ty.missing() } else { value.clone() };
+                Typed { expr: Expr::Const(value), ty: *ty, name: None, is_column: false, span }
+            }
+            ExprKind::Name(name) => self.name(name, span, place)?,
+            ExprKind::Star => {
+                self.unsupported(span, "`*` in this place");
+                return None;
+            }
+            ExprKind::Call { name, args } => self.call(name, args, span, place)?,
+            ExprKind::Member(base, member) => {
+                let base = self.expr(base, place)?;
+                self.path(base, Value::from(member.name.as_str()), &member.name, member.span, true)?
+            }
+            ExprKind::Index(base, index) => self.index(base, index, place)?,
+            ExprKind::Negate(at, inner) => {
+                let inner = self.expr(inner, place)?;
+                self.negate(*at, inner)?
+            }
+            ExprKind::Logic { and, op, parts } => self.logic(*and, *op, parts, place)?,
+            ExprKind::Binary { op, at, left, right } => {
+                if matches!(left.kind, ExprKind::Star) {
+                    self.unsupported(left.span, "`*` as all columns");
+                    return None;
+                }
+                let (left, right) = (self.expr(left, place), self.expr(right, place));
+                self.binary(*op, *at, left?, right?)?
+            }
+            ExprKind::In { op, at, left, list } => self.membership(*op, *at, left, list, place)?,
+            ExprKind::Between { negated, at, left, low, high } => {
+                let (value, low) = (self.expr(left, place), self.expr(low, place));
+                let high = self.expr(high, place);
+                self.between(*negated, *at, value?, low?, high?)?
+            }
+            ExprKind::Typeof(_) => {
+                self.unsupported(span, "`typeof()` in this place");
+                return None;
+            }
+            ExprKind::Pipeline(pipeline) => match self.pipeline_or_scalar(pipeline)? {
+                Bound::Scalar(value) => value,
+                Bound::Table(_) => {
+                    self.error("KS005", span, "Expected: a scalar, not a table");
+                    return None;
+                }
+            },
+        };
+        typed.span = span;
+        Some(typed)
+    }
+
+    fn name(&mut self, name: &str, span: Span, place: &mut Place<'_>) -> Option<Typed> {
+        if place.aggregates.is_some() {
+            if place.columns.index(name).is_some() {
+                let message = format!("The name '{name}' is not an aggregate or scalar function");
+                self.found.push(
+                    Diagnostic::error("KS236", span, message).help("group by the column, or take_any() of it"),
+                );
+                return None;
+            }
+        } else if let Some(at) = place.columns.index(name) {
+            let ty = place.columns.columns.get(at).map_or(Type::Dynamic, |c| c.ty);
+            return Some(Typed { expr: Expr::Column(at), ty, name: Some(name.to_owned()), is_column: true, span });
+        }
+        match lookup(&self.scope, name) {
+            Some(Entry::Scalar(value)) => {
+                Some(Typed { name: Some(name.to_owned()), is_column: true, span, ..value })
+            }
+            Some(Entry::Table(_)) => {
+                let message = format!("The name '{name}' is a table, a scalar is expected here");
+                self.error("KS106", span, message);
+                None
+            }
+            Some(Entry::Function(_)) => {
+                let message = format!("The function '{name}' requires an argument list");
+                self.error("KS117", span, message);
+                None
+            }
+            None => {
+                self.unknown_name(place.columns, name, span);
+                None
+            }
+        }
+    }
+
+    fn path(&mut self, base: Typed, step: Value, text: &str, at: Span, by_dot: bool) -> Option<Typed> {
+        if base.ty != Type::Dynamic {
+            if by_dot {
+                let message =
+                    format!("The name '{text}' does not refer to any known column, table, variable or function");
+                self.error("KS142", at, message);
+            } else {
+                self.error("KS147", at, "The element access operator [] is not allowed in this context");
+            }
+            return None;
+        }
+        let name = base.name.as_ref().map(|n| format!("{n}_{text}"));
+        let eval: Eval = Arc::new(move |args| dynamic::access(args.value(0), &step));
+        Some(Typed { name, ..self.made(eval, vec![base], Type::Dynamic) })
+    }
+
+    fn index(&mut self, base: &Ast, index: &Ast, place: &mut Place<'_>) -> Option<Typed> {
+        let (base, index) = (self.expr(base, place), self.expr(index, place));
+        let (base, index) = (base?, index?);
+        if let Some(step @ (Value::String(_) | Value::Long(_) | Value::Int(_))) = index.constant() {
+            let (step, text) = (step.clone(), step.text());
+            return self.path(base, step, &text, index.span, false);
+        }
+        if base.ty != Type::Dynamic || !(index.ty.is_integer() || matches!(index.ty, Type::String | Type::Dynamic)) {
+            self.error("KS147", index.span, "The element access operator [] is not allowed in this context");
+            return None;
+        }
+        let name = base.name.as_ref().map(|n| format!("{n}_"));
+        let eval: Eval = Arc::new(|args| match args.value(1) {
+            Value::Dynamic(json) => {
+                let step = json.as_str().map(Value::from).or(json.as_i64().map(Value::Long));
+                dynamic::access(args.value(0), &Value::from(step))
+            }
+            step => dynamic::access(args.value(0), step),
+        });
+        Some(Typed { name, ..self.made(eval, vec![base, index], Type::Dynamic) })
+    }
+
+    fn logic(&mut self, and: bool, op: Span, parts: &[Ast], place: &mut Place<'_>) -> Option<Typed> {
+        let bound: Vec<Option<Typed>> = parts.iter().map(|p| self.expr(p, place)).collect();
+        let bound: Vec<Typed> = bound.into_iter().collect::<Option<_>>()?;
+        for pair in bound.windows(2) {
+            if let [a, b] = pair
+                && (a.ty != Type::Bool || b.ty != Type::Bool)
+            {
+                let word = if and { "and" } else { "or" };
+                let message =
+                    format!("The operator '{word}' is not defined for the operand types {} and {}", a.ty, b.ty);
+                self.error("KS106", op, message);
+                return None;
+            }
+        }
+        let span = bound.iter().map(|b| b.span).reduce(Span::to).unwrap_or_default();
+        let parts = bound.into_iter().map(|b| b.expr).collect();
+        let expr = if and { Expr::And(parts) } else { Expr::Or(parts) };
+        Some(Typed { expr: folded(expr), ty: Type::Bool, name: None, is_column: false, span })
+    }
+
+    fn membership(&mut self, op: InOp, at: Span, left: &Ast, list: &[Ast], place: &mut Place<'_>) -> Option<Typed> {
+        let left = self.expr(left, place);
+        let table = match list {
+            [single] => self.table_operand(single),
+            _ => None,
+        };
+        if let Some(node) = table {
+            return self.in_table(op, at, left?, node?);
+        }
+        let list: Vec<Option<Typed>> = list.iter().map(|item| self.expr(item, place)).collect();
+        let (left, list) = (left?, list.into_iter().collect::<Option<Vec<_>>>()?);
+        let textual = matches!(left.ty, Type::String | Type::Dynamic);
+        match op {
+            InOp::In { negated, folded } => {
+                if folded {
+                    self.only_text(&left)?;
+                    for item in &list {
+                        self.only_text(item)?;
+                    }
+                }
+                self.in_list(left, list, negated, folded)
+            }
+            InOp::HasAny | InOp::HasAll => {
+                let all = matches!(op, InOp::HasAll);
+                if !textual {
+                    let name = if all { "has_all" } else { "has_any" };
+                    let other = list.first().map_or(Type::String, |i| i.ty);
+                    let message =
+                        format!("The operator '{name}' is not defined for the operand types {} and {other}", left.ty);
+                    self.error("KS106", at, message);
+                    return None;
+                }
+                for item in &list {
+                    self.only_text(item)?;
+                }
+                Some(self.has_list(left, list, all))
+            }
+        }
+    }
+
+    fn only_text(&mut self, value: &Typed) -> Option<()> {
+        if matches!(value.ty, Type::String | Type::Dynamic) {
+            return Some(());
+        }
+        self.error("KS107", value.span, "A value of type string or dynamic expected");
+        None
+    }
+
+    /// The rows an operand means, where it is a table rather than a scalar.
+    fn table_operand(&mut self, ast: &Ast) -> Option<Option<Arc<Node>>> {
+        match &ast.kind {
+            ExprKind::Pipeline(pipeline) => match self.pipeline_or_scalar(pipeline) {
+                Some(Bound::Table(node)) => Some(Some(node)),
+                Some(Bound::Scalar(_)) => None,
+                None => Some(None),
+            },
+            ExprKind::Name(name) => match lookup(&self.scope, name) {
+                Some(Entry::Table(node)) => Some(Some(node)),
+                Some(_) => None,
+                None if self.catalog.schema(name).is_some() => Some(self.table(ast)),
+                None => None,
+            },
+            ExprKind::Call { name, .. } if matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_))) => {
+                match self.source_expr(ast) {
+                    Some(Bound::Table(node)) => Some(Some(node)),
+                    Some(Bound::Scalar(_)) => None,
+                    None => Some(None),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn in_table(&mut self, op: InOp, at: Span, left: Typed, node: Arc<Node>) -> Option<Typed> {
+        let InOp::In { negated, folded } = op else {
+            self.unsupported(at, "`has_any` and `has_all` of a table");
+            return None;
+        };
+        let Some(first) = node.schema.columns.first() else {
+            self.error("KS005", at, "Expected: a table with a column");
+            return None;
+        };
+        let same = left.ty == first.ty || (left.ty.is_integer() && first.ty.is_integer());
+        if !same || first.ty == Type::Dynamic || (folded && first.ty != Type::String) {
+            let what = format!("comparing {} with a table of {} by 'in'", left.ty, first.ty);
+            self.unsupported(at, &what);
+            return None;
+        }
+        let cell = self.subquery(node, true);
+        let span = left.span.to(at);
+        let expr = Expr::InCell { left: Box::new(left.expr), cell, negated, folded };
+        Some(Typed { expr, ty: Type::Bool, name: None, is_column: false, span })
+    }
+
+    pub(super) fn subquery(&mut self, node: Arc<Node>, set: bool) -> usize {
+        self.subqueries.push(Subquery { node, set });
+        self.subqueries.len() - 1
+    }
+
+    /// An expression without a row around it.
+    pub(super) fn alone(&mut self, ast: &Ast) -> Option<Typed> {
+        self.expr(ast, &mut Place::row(&NO_COLUMNS))
+    }
+}
+
+/// A constant, where the parts are.
+fn folded(expr: Expr) -> Expr {
+    let (Expr::And(parts) | Expr::Or(parts)) = &expr else { return expr };
+    if parts.iter().all(|p| matches!(p, Expr::Const(_))) {
+        let value = expr.eval(&[], &RunState::new(&NoTables, Limits::default(), 0));
+        return Expr::Const(value);
+    }
+    expr
+}

@@ -1,0 +1,243 @@
+//! Syntax to plan: names, types, and what Kusto's own binder refuses.
+//!
+//! Everything that can be said about a query is said: a failing part yields `None`, its neighbours are still bound.
+
+mod call;
+mod compare;
+mod expr;
+mod names;
+mod pipeline;
+mod shape;
+
+use crate::ast::{LetValue, Param, Statement};
+use crate::diagnostics::{Diagnostic, Diagnostics, Span, TOO_COMPLEX};
+use crate::plan::{Expr, Limits, Node, Op, Plan, Subquery};
+use crate::schema::{Catalog, Schema};
+use crate::value::Type;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Nodes that one query may bind; calls of `let` functions bind their body anew.
+const MAX_WORK: usize = 200_000;
+/// Statements of one query.
+const MAX_STATEMENTS: usize = 1_000;
+/// Operators below one another, over all `let` tables.
+const MAX_NODES_DEEP: usize = 400;
+/// Calls of `let` functions inside one another.
+const MAX_CALLS_DEEP: usize = 16;
+
+/// A scalar expression with its type.
+#[derive(Clone)]
+pub(crate) struct Typed {
+    pub(crate) expr: Expr,
+    pub(crate) ty: Type,
+    /// What an unnamed column of the expression is called.
+    pub(crate) name: Option<String>,
+    /// The expression is a column by its name.
+    pub(crate) is_column: bool,
+    pub(crate) span: Span,
+}
+
+impl Typed {
+    pub(crate) fn constant(&self) -> Option<&crate::value::Value> {
+        match &self.expr {
+            Expr::Const(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// What a `let` name stands for.
+#[derive(Clone)]
+enum Entry {
+    Scalar(Typed),
+    Table(Arc<Node>),
+    Function(Rc<Function>),
+}
+
+struct Function {
+    params: Vec<Param>,
+    body: Vec<Statement>,
+    /// The names that were there before the function.
+    scope: Scope,
+}
+
+/// The `let` names, the latest first. Shared, so that a function keeps the names it saw.
+type Scope = Option<Rc<ScopeNode>>;
+
+struct ScopeNode {
+    name: String,
+    entry: Entry,
+    parent: Scope,
+}
+
+fn lookup(scope: &Scope, name: &str) -> Option<Entry> {
+    let mut at = scope.as_ref();
+    while let Some(node) = at {
+        if node.name == name {
+            return Some(node.entry.clone());
+        }
+        at = node.parent.as_ref();
+    }
+    None
+}
+
+fn scope_names(scope: &Scope) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut at = scope.as_ref();
+    while let Some(node) = at {
+        names.push(node.name.clone());
+        at = node.parent.as_ref();
+    }
+    names
+}
+
+/// A table or a scalar.
+enum Bound {
+    Table(Arc<Node>),
+    Scalar(Typed),
+}
+
+pub(crate) struct Binder<'a> {
+    catalog: &'a dyn Catalog,
+    now: i64,
+    found: Vec<Diagnostic>,
+    subqueries: Vec<Subquery>,
+    tables: BTreeSet<String>,
+    scope: Scope,
+    work: usize,
+    calls: usize,
+}
+
+/// Binds a parsed query.
+pub(crate) fn bind(
+    statements: &[Statement],
+    text: &str,
+    catalog: &dyn Catalog,
+    now: i64,
+) -> Result<Plan, Diagnostics> {
+    let mut binder = Binder {
+        catalog,
+        now,
+        found: Vec::new(),
+        subqueries: Vec::new(),
+        tables: BTreeSet::new(),
+        scope: None,
+        work: 0,
+        calls: 0,
+    };
+    let root = binder.query(statements, Span::new(text.len(), 0));
+    match root {
+        Some(root) if binder.found.is_empty() => Ok(Plan {
+            root,
+            tables: binder.tables.into_iter().collect(),
+            subqueries: binder.subqueries,
+            limits: Limits::default(),
+        }),
+        _ => Err(Diagnostics::new(binder.found)),
+    }
+}
+
+impl Binder<'_> {
+    fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
+        self.found.push(Diagnostic::error(code, span, message));
+    }
+
+    fn unsupported(&mut self, span: Span, what: &str) {
+        self.found.push(Diagnostic::unsupported(span, what));
+    }
+
+    /// Counts a step of work; `None` once a query has had its share.
+    fn spend(&mut self, span: Span) -> Option<()> {
+        self.work += 1;
+        if self.work == MAX_WORK {
+            self.error(TOO_COMPLEX, span, "The query is too large");
+        }
+        (self.work < MAX_WORK).then_some(())
+    }
+
+    fn query(&mut self, statements: &[Statement], end: Span) -> Option<Arc<Node>> {
+        match self.statements(statements, end)? {
+            Bound::Table(node) => Some(node),
+            Bound::Scalar(value) => {
+                self.unsupported(value.span, "a query that is a single value");
+                None
+            }
+        }
+    }
+
+    /// The value of the last statement, the `let`s before it in scope.
+    fn statements(&mut self, statements: &[Statement], end: Span) -> Option<Bound> {
+        if statements.len() > MAX_STATEMENTS {
+            self.error(TOO_COMPLEX, end, format!("The query has more than {MAX_STATEMENTS} statements"));
+            return None;
+        }
+        let mut names = BTreeSet::new();
+        let mut result = None;
+        let mut queries = 0;
+        for statement in statements {
+            match statement {
+                Statement::Let(name, value) => {
+                    if !names.insert(name.name.clone()) {
+                        let message = format!("A variable with the name '{}' has already been declared", name.name);
+                        self.error("KS201", name.span, message);
+                    }
+                    let entry = match &**value {
+                        LetValue::Pipeline(pipeline) => match self.pipeline_or_scalar(pipeline) {
+                            Some(Bound::Table(node)) => Some(Entry::Table(node)),
+                            Some(Bound::Scalar(value)) => Some(Entry::Scalar(value)),
+                            None => None,
+                        },
+                        LetValue::Function { params, body } => Some(Entry::Function(Rc::new(Function {
+                            params: params.clone(),
+                            body: body.clone(),
+                            scope: self.scope.clone(),
+                        }))),
+                    };
+                    // Names after a failed `let` would only repeat its failure.
+                    let entry = entry?;
+                    self.declare(&name.name, entry);
+                }
+                Statement::Query(pipeline) => {
+                    queries += 1;
+                    if queries > 1 {
+                        self.unsupported(pipeline.span, "a text of more than one query");
+                        return None;
+                    }
+                    result = Some(self.pipeline_or_scalar(pipeline));
+                }
+            }
+        }
+        if result.is_none() {
+            self.error("KS005", end, "Expected: a query");
+        }
+        result.flatten()
+    }
+
+    fn declare(&mut self, name: &str, entry: Entry) {
+        let parent = self.scope.take();
+        self.scope = Some(Rc::new(ScopeNode { name: name.to_owned(), entry, parent }));
+    }
+
+    fn node(&mut self, schema: Schema, op: Op, span: Span) -> Option<Arc<Node>> {
+        let depth = 1 + match &op {
+            Op::Scan(_) | Op::Rows(_) | Op::Range { .. } => 0,
+            Op::Filter(input, _)
+            | Op::Project(input, _)
+            | Op::Summarize { input, .. }
+            | Op::Distinct(input)
+            | Op::Sort(input, _)
+            | Op::Top(input, ..)
+            | Op::Take(input, _)
+            | Op::Count(input) => input.depth,
+            Op::Join { left, right, .. } => left.depth.max(right.depth),
+            Op::Union { inputs, .. } => inputs.iter().map(|(n, _)| n.depth).max().unwrap_or(0),
+        };
+        if depth > MAX_NODES_DEEP {
+            self.error(TOO_COMPLEX, span, format!("More than {MAX_NODES_DEEP} operators follow one another"));
+            return None;
+        }
+        Some(Arc::new(Node { schema, op, depth }))
+    }
+}

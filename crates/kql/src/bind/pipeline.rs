@@ -1,0 +1,550 @@
+//! Sources and operators.
+
+use super::expr::{Aggregates, Place};
+use super::names::Names;
+use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
+use crate::aggregates;
+use crate::ast::{
+    BinaryOp, Column, Expr as Ast, ExprKind, JoinKind, JoinOp, OpKind, Operator, Pipeline, SortKey as AstKey, Source,
+    UnionOp,
+};
+use crate::diagnostics::{Diagnostic, Span};
+use crate::functions::{conversion::to_type, nearest};
+use crate::plan::{Expr, Node, Op, SortKey};
+use crate::schema::{self, Schema};
+use crate::value::Type;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Binder<'_> {
+    pub(super) fn pipeline_or_scalar(&mut self, pipeline: &Pipeline) -> Option<Bound> {
+        let source = match &pipeline.source {
+            Source::Expr(expr) if pipeline.ops.is_empty() => return self.source_expr(expr),
+            Source::Expr(expr) => self.table(expr)?,
+            Source::Union(union, span) => self.union(None, union, *span)?,
+            Source::Print(columns) => self.print(columns, pipeline.span)?,
+            Source::Range { name, from, to, step } => self.range(&name.name, from, to, step)?,
+            Source::Datatable { columns, values, span } => self.datatable(columns, values, *span)?,
+        };
+        let mut node = source;
+        for operator in &pipeline.ops {
+            self.spend(operator.span)?;
+            node = self.operator(node, operator)?;
+        }
+        Some(Bound::Table(node))
+    }
+
+    /// A name or call that may be a table or a scalar.
+    pub(super) fn source_expr(&mut self, ast: &Ast) -> Option<Bound> {
+        match &ast.kind {
+            ExprKind::Pipeline(pipeline) => self.pipeline_or_scalar(pipeline),
+            ExprKind::Name(name) => match lookup(&self.scope, name) {
+                Some(Entry::Scalar(value)) => Some(Bound::Scalar(Typed { span: ast.span, ..value })),
+                Some(Entry::Table(node)) => Some(Bound::Table(node)),
+                _ => self.table(ast).map(Bound::Table),
+            },
+            ExprKind::Call { name, args } => {
+                if name.name == "materialize" {
+                    let [arg] = args.as_slice() else {
+                        self.error("KS119", name.span, "The function 'materialize' expects 1 argument");
+                        return None;
+                    };
+                    return self.source_expr(&arg.value);
+                }
+                if let Some(Entry::Function(function)) = lookup(&self.scope, &name.name) {
+                    return self.call_let(&function, name, args, None);
+                }
+                self.alone(ast).map(Bound::Scalar)
+            }
+            _ => self.alone(ast).map(Bound::Scalar),
+        }
+    }
+
+    /// A table by its name, a call or a pipeline.
+    pub(super) fn table(&mut self, ast: &Ast) -> Option<Arc<Node>> {
+        let ExprKind::Name(name) = &ast.kind else {
+            if let ExprKind::Call { name, .. } = &ast.kind {
+                let known = name.name == "materialize" || matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_)));
+                if !known {
+                    let text = &name.name;
+                    if matches!(text.as_str(), "table" | "workspace" | "database" | "cluster" | "app" | "adx") {
+                        self.unsupported(name.span, &format!("function `{text}`"));
+                    } else {
+                        let message = format!("The name '{text}' does not refer to any known table function");
+                        self.error("KS211", name.span, message);
+                    }
+                    return None;
+                }
+            }
+            return match self.source_expr(ast)? {
+                Bound::Table(node) => Some(node),
+                Bound::Scalar(_) => {
+                    self.error("KS106", ast.span, "A table is expected here, not a scalar");
+                    None
+                }
+            };
+        };
+        match lookup(&self.scope, name) {
+            Some(Entry::Table(node)) => return Some(node),
+            Some(Entry::Scalar(_)) => {
+                self.error("KS106", ast.span, format!("The name '{name}' is a scalar, a table is expected here"));
+                return None;
+            }
+            Some(Entry::Function(_)) => {
+                self.error("KS117", ast.span, format!("The function '{name}' requires an argument list"));
+                return None;
+            }
+            None => {}
+        }
+        let Some(schema) = self.catalog.schema(name) else {
+            let message = format!("The name '{name}' does not refer to any known table, tabular variable or function");
+            let mut error = Diagnostic::error("KS204", ast.span, message);
+            let names = scope_names(&self.scope);
+            if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
+                error = error.help(format!("did you mean `{near}`?"));
+            }
+            self.found.push(error);
+            return None;
+        };
+        self.tables.insert(name.clone());
+        self.node(schema, Op::Scan(name.clone()), ast.span)
+    }
+
+    fn print(&mut self, columns: &[Column], span: Span) -> Option<Arc<Node>> {
+        let mut names = Names::default();
+        let mut values = Vec::new();
+        let mut sound = true;
+        for (at, column) in columns.iter().enumerate() {
+            let Some(value) = self.alone(&column.expr) else {
+                sound = false;
+                continue;
+            };
+            let name = match column.names.first() {
+                Some(written) => self.column_name(&mut names, Some(written), &value),
+                None => Some(names.unique(&format!("print_{at}"))),
+            };
+            match name {
+                Some(name) => names.push(name, value.ty),
+                None => sound = false,
+            }
+            values.push(value.expr);
+        }
+        if !sound {
+            return None;
+        }
+        self.node(names.schema(), Op::Rows(vec![values]), span)
+    }
+
+    fn range(&mut self, name: &str, from: &Ast, to: &Ast, step: &Ast) -> Option<Arc<Node>> {
+        let span = from.span;
+        let (from, to, step) = (self.alone(from), self.alone(to), self.alone(step));
+        let (from, to, step) = (from?, to?, step?);
+        let ty = match (from.ty, to.ty, step.ty) {
+            (a, b, c) if a.is_integer() && b.is_integer() && c.is_integer() => Type::Long,
+            (a, b, c) if [a, b, c].iter().all(|t| t.is_integer() || *t == Type::Real) => Type::Real,
+            (Type::Datetime, Type::Datetime, Type::Timespan) => Type::Datetime,
+            (Type::Timespan, Type::Timespan, Type::Timespan) => Type::Timespan,
+            (a, _, c) => {
+                let message = format!("The operator 'range' is not defined for the operand types {a} and {c}");
+                self.error("KS106", step.span, message);
+                return None;
+            }
+        };
+        let op = if ty == Type::Real {
+            let [from, to, step] = [from, to, step].map(|v| self.coerced(v, Type::Real).expr);
+            Op::Range { from, to, step }
+        } else {
+            Op::Range { from: from.expr, to: to.expr, step: step.expr }
+        };
+        self.node(Schema::new([(name, ty)]), op, span)
+    }
+
+    fn datatable(&mut self, columns: &[(crate::ast::Ident, Type)], values: &[Ast], span: Span) -> Option<Arc<Node>> {
+        let schema = Schema::new(columns.iter().map(|(name, ty)| (name.name.clone(), *ty)));
+        if columns.is_empty() || values.len() % columns.len() != 0 {
+            let message = format!("Incorrect number of data values. The values should appear in multiples of {}", columns.len());
+            self.error("KS173", span, message);
+            return None;
+        }
+        let mut rows = Vec::new();
+        for chunk in values.chunks(columns.len()) {
+            let mut row = Vec::new();
+            for (value, (_, ty)) in chunk.iter().zip(columns) {
+                let value = self.alone(value)?;
+                let Some(constant) = value.constant() else {
+                    self.error("KS129", value.span, "The expression must be a constant");
+                    return None;
+                };
+                let constant = if constant.is_null() { ty.missing() } else { constant.clone() };
+                row.push(Expr::Const(to_type(&constant, *ty).unwrap_or_else(|| ty.missing())));
+            }
+            rows.push(row);
+        }
+        self.node(schema, Op::Rows(rows), span)
+    }
+
+    fn operator(&mut self, input: Arc<Node>, operator: &Operator) -> Option<Arc<Node>> {
+        let span = operator.span;
+        match &operator.kind {
+            OpKind::Where(test) => {
+                let test = self.expr(test, &mut Place::row(&input.schema))?;
+                if test.ty != Type::Bool {
+                    self.error("KS141", test.span, "The expression must have the type bool");
+                    return None;
+                }
+                self.node(input.schema.clone(), Op::Filter(input, test.expr), span)
+            }
+            OpKind::Project(columns) => self.project(input, columns, span),
+            OpKind::Extend(columns) => self.extend(input, columns, span),
+            OpKind::Serialize(columns) if columns.is_empty() => Some(input),
+            OpKind::Serialize(columns) => self.extend(input, columns, span),
+            OpKind::Away(patterns) => self.away(input, patterns, false, span),
+            OpKind::Keep(patterns) => self.away(input, patterns, true, span),
+            OpKind::Rename(columns) => self.rename(input, columns, span),
+            OpKind::Reorder(patterns) => self.reorder(input, patterns, span),
+            OpKind::Summarize { aggregates, by } => self.summarize(input, aggregates, by, span),
+            OpKind::Distinct(columns, star) => self.distinct(input, columns, *star, span),
+            OpKind::Sort(keys) => {
+                let keys: Vec<Option<SortKey>> =
+                    keys.iter().map(|k| self.sort_key(k, &input.schema, false)).collect();
+                let keys = keys.into_iter().collect::<Option<Vec<_>>>()?;
+                self.node(input.schema.clone(), Op::Sort(input, keys), span)
+            }
+            OpKind::Top(count, key) => {
+                let (count, key) = (self.whole(count), self.sort_key(key, &input.schema, true));
+                self.node(input.schema.clone(), Op::Top(input, count?, key?), span)
+            }
+            OpKind::Take(count) => {
+                let count = self.whole(count)?;
+                self.node(input.schema.clone(), Op::Take(input, count), span)
+            }
+            OpKind::Count(name) => {
+                let name = name.as_ref().map_or("Count", |n| n.name.as_str());
+                self.node(Schema::new([(name, Type::Long)]), Op::Count(input), span)
+            }
+            OpKind::Union(union) => self.union(Some(input), union, span),
+            OpKind::Join(join) => self.join(input, join, span),
+            OpKind::Nothing => Some(input),
+        }
+    }
+
+    fn whole(&mut self, ast: &Ast) -> Option<Expr> {
+        let count = self.alone(ast)?;
+        if !count.ty.is_integer() {
+            self.error("KS134", count.span, "The expression value must be an integer");
+            return None;
+        }
+        Some(count.expr)
+    }
+
+    fn sort_key(&mut self, key: &AstKey, schema: &Schema, dynamic: bool) -> Option<SortKey> {
+        let value = self.expr(&key.expr, &mut Place::row(schema))?;
+        if !dynamic {
+            self.not_dynamic(&value)?;
+        } else if value.ty == Type::Dynamic {
+            self.unsupported(value.span, "an order of dynamic values");
+            return None;
+        }
+        Some(SortKey { expr: value.expr, ascending: key.ascending, nulls_first: key.nulls_first })
+    }
+
+    fn not_dynamic(&mut self, value: &Typed) -> Option<()> {
+        if value.ty != Type::Dynamic {
+            return Some(());
+        }
+        self.found.push(
+            Diagnostic::error("KS116", value.span, "The value of type 'dynamic' is not allowed in this context")
+                .help("convert it: `tostring(…)`"),
+        );
+        None
+    }
+
+    fn one_name(&mut self, column: &Column) -> Option<()> {
+        if let [_, second, ..] = column.names.as_slice() {
+            self.unsupported(second.span, "several names for one expression");
+            return None;
+        }
+        Some(())
+    }
+
+    /// Binds the expressions of columns; `None` where one fails, after all have had their say.
+    fn values(&mut self, columns: &[Column], schema: &Schema) -> Option<Vec<Typed>> {
+        let values: Vec<Option<Typed>> = columns
+            .iter()
+            .map(|c| {
+                self.one_name(c)?;
+                self.expr(&c.expr, &mut Place::row(schema))
+            })
+            .collect();
+        values.into_iter().collect()
+    }
+
+    fn project(&mut self, input: Arc<Node>, columns: &[Column], span: Span) -> Option<Arc<Node>> {
+        let values = self.values(columns, &input.schema)?;
+        let mut names = Names::default();
+        for (column, value) in columns.iter().zip(&values) {
+            let name = self.column_name(&mut names, column.names.first(), value)?;
+            names.push(name, value.ty);
+        }
+        let exprs = values.into_iter().map(|v| v.expr).collect();
+        self.node(names.schema(), Op::Project(input, exprs), span)
+    }
+
+    fn extend(&mut self, input: Arc<Node>, columns: &[Column], span: Span) -> Option<Arc<Node>> {
+        let values = self.values(columns, &input.schema)?;
+        let mut schema = input.schema.clone();
+        let mut exprs: Vec<Expr> = (0..schema.columns.len()).map(Expr::Column).collect();
+        let mut places: HashMap<String, usize> =
+            schema.names().enumerate().map(|(at, n)| (n.to_owned(), at)).collect();
+        let mut names = Names::default();
+        names.reserve(input.schema.names());
+        for (column, value) in columns.iter().zip(values) {
+            let name = match (column.names.first(), &value.name) {
+                (Some(written), _) => {
+                    if !names.declare(&written.name) {
+                        let message = format!("A column with the name '{}' is already declared", written.name);
+                        self.error("KS171", written.span, message);
+                        return None;
+                    }
+                    written.name.clone()
+                }
+                // A column by its own name changes nothing.
+                (None, Some(name)) if value.is_column && places.contains_key(name) => continue,
+                (None, Some(name)) => name.clone(),
+                (None, None) => names.free_unnamed(),
+            };
+            names.reserve(std::iter::once(name.as_str()));
+            if let Some(at) = places.get(&name) {
+                if let (Some(column), Some(expr)) = (schema.columns.get_mut(*at), exprs.get_mut(*at)) {
+                    column.ty = value.ty;
+                    *expr = value.expr;
+                }
+            } else {
+                places.insert(name.clone(), exprs.len());
+                schema.columns.push(schema::Column { name, ty: value.ty });
+                exprs.push(value.expr);
+            }
+        }
+        self.node(schema, Op::Project(input, exprs), span)
+    }
+
+    fn distinct(&mut self, input: Arc<Node>, columns: &[Column], star: Option<Span>, span: Span) -> Option<Arc<Node>> {
+        let input = match star {
+            Some(star) => {
+                if input.schema.columns.iter().any(|c| c.ty == Type::Dynamic) {
+                    self.error("KS116", star, "The value of type 'dynamic' is not allowed in this context");
+                    return None;
+                }
+                input
+            }
+            None => {
+                let values = self.values(columns, &input.schema)?;
+                for value in &values {
+                    self.not_dynamic(value)?;
+                }
+                self.project(input, columns, span)?
+            }
+        };
+        self.node(input.schema.clone(), Op::Distinct(input), span)
+    }
+
+    fn summarize(&mut self, input: Arc<Node>, columns: &[Column], by: &[Column], span: Span) -> Option<Arc<Node>> {
+        let mut names = Names::default();
+        let keys = self.values(by, &input.schema);
+        let mut sound = keys.is_some();
+        let keys = keys.unwrap_or_default();
+        let mut results = Vec::new();
+        for (column, key) in by.iter().zip(&keys) {
+            sound &= self.not_dynamic(key).is_some();
+            let Some(name) = self.column_name(&mut names, column.names.first(), key) else {
+                sound = false;
+                continue;
+            };
+            names.push(name, key.ty);
+            results.push(Expr::Column(results.len()));
+        }
+        let grouped = keys.iter().filter_map(|k| match k.expr {
+            Expr::Column(at) => Some(at),
+            _ => None,
+        });
+        let mut aggregates = Aggregates { calls: Vec::new(), next: by.len(), grouped: grouped.collect() };
+        for column in columns {
+            let outputs = self.outputs(column, &input.schema, &mut aggregates);
+            let Some(outputs) = outputs else {
+                sound = false;
+                continue;
+            };
+            if let Some(extra) = column.names.get(outputs.len()) {
+                self.error("KS005", extra.span, "Expected: as many names as the aggregate has columns");
+                sound = false;
+                continue;
+            }
+            for (at, value) in outputs.into_iter().enumerate() {
+                let written = column.names.get(at);
+                let value = Typed { is_column: false, ..value };
+                let Some(name) = self.column_name(&mut names, written, &value) else {
+                    sound = false;
+                    continue;
+                };
+                names.push(name, value.ty);
+                results.push(value.expr);
+            }
+        }
+        if !sound {
+            return None;
+        }
+        let keys = keys.into_iter().map(|k| k.expr).collect();
+        let op = Op::Summarize { input, keys, calls: aggregates.calls, results };
+        self.node(names.schema(), op, span)
+    }
+
+    /// The columns of one expression of `summarize`.
+    fn outputs(&mut self, column: &Column, schema: &Schema, aggregates: &mut Aggregates) -> Option<Vec<Typed>> {
+        let mut place = Place { columns: schema, aggregates: Some(aggregates) };
+        if let ExprKind::Call { name, args } = &column.expr.kind
+            && let Some(aggregate) = aggregates::find(&name.name)
+            && !matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_)))
+        {
+            return self.aggregate(aggregate, name, args, &mut place);
+        }
+        self.one_name(column)?;
+        self.expr(&column.expr, &mut place).map(|v| vec![v])
+    }
+
+    fn union(&mut self, first: Option<Arc<Node>>, union: &UnionOp, span: Span) -> Option<Arc<Node>> {
+        let mut inputs: Vec<(Arc<Node>, String)> = Vec::new();
+        if let Some(node) = first {
+            let name = source_name(&node).unwrap_or_else(|| format!("union_arg{}", inputs.len()));
+            inputs.push((node, name));
+        }
+        let mut sound = true;
+        for ast in &union.tables {
+            if union.fuzzy
+                && let ExprKind::Name(name) = &ast.kind
+                && lookup(&self.scope, name).is_none()
+                && self.catalog.schema(name).is_none()
+            {
+                continue;
+            }
+            match self.table(ast) {
+                Some(node) => {
+                    let name = source_name(&node).unwrap_or_else(|| format!("union_arg{}", inputs.len()));
+                    inputs.push((node, name));
+                }
+                None => sound = false,
+            }
+        }
+        if !sound {
+            return None;
+        }
+        let source = union.source_column.as_ref().map(|c| c.name.as_str());
+        self.union_of(inputs, union.inner, source, span)
+    }
+
+    fn join(&mut self, left: Arc<Node>, join: &JoinOp, span: Span) -> Option<Arc<Node>> {
+        let right = self.table(&join.right)?;
+        let mut keys = Vec::new();
+        let mut dropped = Vec::new();
+        let mut sound = true;
+        let mut conditions: Vec<&Ast> = Vec::new();
+        for on in &join.on {
+            match &on.kind {
+                ExprKind::Logic { and: true, parts, .. } => conditions.extend(parts),
+                _ => conditions.push(on),
+            }
+        }
+        for on in conditions {
+            let Some((a, b)) = self.join_key(on, &left.schema, &right.schema) else {
+                sound = false;
+                continue;
+            };
+            dropped.push(b);
+            let types = (left.schema.columns.get(a).map(|c| c.ty), right.schema.columns.get(b).map(|c| c.ty));
+            let (Some(x), Some(y)) = types else { continue };
+            if x == Type::Dynamic || y == Type::Dynamic {
+                self.unsupported(on.span, "a dynamic value as the key of a join");
+                sound = false;
+            } else if x == y || (x.is_integer() && y.is_integer()) {
+                keys.push((Expr::Column(a), Expr::Column(b)));
+            } else {
+                let message = format!("Inconsistent data types for join keys: ({x}, {y})");
+                self.error("KS242", on.span, message);
+                sound = false;
+            }
+        }
+        if !sound {
+            return None;
+        }
+        let (schema, right_columns) = match join.kind {
+            JoinKind::LeftSemi | JoinKind::LeftAnti => (left.schema.clone(), Vec::new()),
+            JoinKind::RightSemi | JoinKind::RightAnti => (right.schema.clone(), Vec::new()),
+            _ => {
+                let kept: Vec<usize> = (0..right.schema.columns.len())
+                    .filter(|at| !(join.lookup && dropped.contains(at)))
+                    .collect();
+                let columns = kept.iter().filter_map(|at| right.schema.columns.get(*at));
+                let mut names = Names::default();
+                for column in &left.schema.columns {
+                    names.push(column.name.clone(), column.ty);
+                }
+                names.reserve(left.schema.names());
+                // A suffixed name is free on both sides.
+                let clashing: Vec<&schema::Column> = columns.collect();
+                names.reserve(clashing.iter().map(|c| c.name.as_str()));
+                for column in clashing {
+                    let clash = left.schema.index(&column.name).is_some();
+                    let name = if clash { names.unique(&column.name) } else { column.name.clone() };
+                    names.push(name, column.ty);
+                }
+                (names.schema(), kept)
+            }
+        };
+        self.node(schema, Op::Join { kind: join.kind, left, right, keys, right_columns }, span)
+    }
+
+    /// `name` of both sides, or `$left.a == $right.b`.
+    fn join_key(&mut self, on: &Ast, left: &Schema, right: &Schema) -> Option<(usize, usize)> {
+        match &on.kind {
+            ExprKind::Name(name) => match (left.index(name), right.index(name)) {
+                (Some(a), Some(b)) => Some((a, b)),
+                (None, None) => self.column_index(left, name, on.span).map(|a| (a, 0)),
+                _ => {
+                    let message = format!("The column '{name}' must exist on both sides of the join");
+                    self.error("KS145", on.span, message);
+                    None
+                }
+            },
+            ExprKind::Binary { op: BinaryOp::Eq, left: a, right: b, .. } => {
+                let a = self.join_side(a, "$left", left);
+                let b = self.join_side(b, "$right", right);
+                Some((a?, b?))
+            }
+            _ => {
+                let message = "The join condition must be either the name of a column common to both tables or in the \
+                               form $left.<column> == $right.<column>";
+                self.error("KS182", on.span, message);
+                None
+            }
+        }
+    }
+
+    fn join_side(&mut self, side: &Ast, wanted: &str, schema: &Schema) -> Option<usize> {
+        if let ExprKind::Member(base, member) = &side.kind
+            && let ExprKind::Name(name) = &base.kind
+            && name == wanted
+        {
+            return self.column_index(schema, &member.name, member.span);
+        }
+        let message = format!("The join condition operand must be: {wanted}.<column>");
+        self.error("KS183", side.span, message);
+        None
+    }
+}
+
+/// The name that `withsource` shows.
+fn source_name(node: &Node) -> Option<String> {
+    match &node.op {
+        Op::Scan(table) => Some(table.clone()),
+        _ => None,
+    }
+}

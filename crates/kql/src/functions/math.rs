@@ -1,0 +1,105 @@
+//! Numbers: rounding, bins, extremes.
+
+use super::{Args, Function, Gives, Naming, Signature, Takes};
+use crate::num;
+use crate::value::{Type, Value};
+use std::cmp::Ordering;
+
+const DATETIME: Takes = Takes::Is(Type::Datetime);
+const TIMESPAN: Takes = Takes::Is(Type::Timespan);
+const REAL: Takes = Takes::Is(Type::Real);
+const BIN: &[Signature] = &[
+    Signature::new(&[Takes::Number, Takes::Number], Type::Real).giving(Gives::Widest),
+    Signature::new(&[TIMESPAN, TIMESPAN], Type::Timespan),
+    Signature::new(&[DATETIME, TIMESPAN], Type::Datetime),
+];
+const EXTREME: &[Signature] =
+    &[Signature::new(&[Takes::Common, Takes::Common], Type::Real).up_to(64).giving(Gives::Common)];
+const REAL_TO_BOOL: &[Signature] = &[Signature::new(&[REAL], Type::Bool)];
+const REAL_TO_REAL: &[Signature] = &[Signature::new(&[REAL], Type::Real)];
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::plain("bin", BIN, bin).named(Naming::First),
+    Function::plain("floor", BIN, bin).named(Naming::First),
+    Function::plain(
+        "round",
+        &[Signature::new(&[Takes::Number, Takes::Is(Type::Long)], Type::Real).from(1).giving(Gives::First)],
+        round,
+    )
+    .named(Naming::First),
+    Function::plain("ceiling", &[Signature::new(&[Takes::Number], Type::Real).giving(Gives::First)], |args| {
+        match args.value(0) {
+            Value::Real(v) => Some(Value::Real(v.ceil())),
+            other => Some(other.clone()),
+        }
+    }),
+    Function::plain(
+        "abs",
+        &[
+            Signature::new(&[Takes::Integer], Type::Long),
+            Signature::new(&[Takes::Number], Type::Real).giving(Gives::First),
+            Signature::new(&[TIMESPAN], Type::Timespan),
+        ],
+        |args| match args.value(0) {
+            Value::Real(v) => Some(Value::Real(v.abs())),
+            Value::Timespan(v) => Some(Value::Timespan(v.wrapping_abs())),
+            other => other.as_long().map(|v| Value::Long(v.wrapping_abs())),
+        },
+    )
+    .named(Naming::First),
+    Function::plain("max_of", EXTREME, |args| extreme(args, Ordering::Greater)),
+    Function::plain("min_of", EXTREME, |args| extreme(args, Ordering::Less)),
+    Function::plain("isnan", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_nan()))),
+    Function::plain("isinf", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_infinite()))),
+    Function::plain("isfinite", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_finite()))),
+    Function::plain("sqrt", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt()))),
+    Function::plain("exp", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp()))),
+    Function::plain("log", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln()))),
+    Function::plain("log10", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log10()))),
+    Function::plain("log2", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log2()))),
+    Function::plain("pow", &[Signature::new(&[REAL, REAL], Type::Real)], |args| {
+        Some(Value::Real(args.real(0)?.powf(args.real(1)?)))
+    }),
+];
+
+/// The start of the bin, counted from zero; from 0001-01-01 for datetimes. No bin of zero or less.
+fn bin(args: &[Value]) -> Option<Value> {
+    let whole = |value: i64, size: i64| (size > 0).then(|| value.wrapping_sub(value.rem_euclid(size)));
+    match (args.value(0), args.value(1)) {
+        (Value::Datetime(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Datetime),
+        (Value::Timespan(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Timespan),
+        (value, size) => match (value.as_long(), size.as_long()) {
+            (Some(v), Some(s)) => whole(v, s).map(Value::Long),
+            _ => {
+                let (v, s) = (value.as_real()?, size.as_real()?);
+                (s > 0.0).then(|| Value::Real((v / s).floor() * s))
+            }
+        },
+    }
+}
+
+/// Half away from zero.
+fn round(args: &[Value]) -> Option<Value> {
+    let Value::Real(value) = args.value(0) else { return Some(args.value(0).clone()) };
+    let digits = if args.len() > 1 { args.long(1)? } else { 0 };
+    let digits = i32::try_from(digits.clamp(-308, 308)).ok()?;
+    let factor = 10_f64.powi(digits);
+    let scaled = value * factor;
+    Some(Value::Real(if scaled.is_finite() { scaled.round() / factor } else { *value }))
+}
+
+/// The greatest or least that is not null.
+fn extreme(args: &[Value], wanted: Ordering) -> Option<Value> {
+    let mut best: Option<&Value> = None;
+    for value in args.iter().filter(|v| !v.is_null()) {
+        if best.is_none_or(|b| value.order(b) == wanted) {
+            best = Some(value);
+        }
+    }
+    // The common type may be real where the value is a long.
+    let real = args.iter().any(|v| matches!(v, Value::Real(_)));
+    best.map(|v| match v.as_long() {
+        Some(long) if real => Value::Real(num::long_to_real(long)),
+        _ => v.clone(),
+    })
+}

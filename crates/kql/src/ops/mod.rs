@@ -1,0 +1,174 @@
+//! Operators at work: every one an iterator over the iterator of its input.
+//!
+//! `where`, `project`, `extend`, `take`, `union` and the left side of `join` pass rows on as they come;
+//! `summarize`, `sort`, `top`, `distinct` and the right side of `join` hold rows and count them.
+
+mod join;
+mod order;
+mod summarize;
+
+use crate::num;
+use crate::plan::{Expr, Node, Op, RunError, RunState, Rows};
+use crate::schema::{Row, Schema};
+use crate::value::Value;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+/// Starts an operator.
+pub(crate) fn open<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
+    let run = Rc::clone(run);
+    match &node.op {
+        Op::Scan(table) => scan(table, &node.schema, &run),
+        Op::Rows(rows) => Box::new(
+            rows.iter().map(move |row| Ok(row.iter().map(|value| value.eval(&[], &run)).collect())),
+        ),
+        Op::Range { from, to, step } => range(from, to, step, &run),
+        Op::Filter(input, test) => {
+            let rows = open(input, &run);
+            Box::new(rows.filter(move |row| row.as_ref().map_or(true, |row| test.test(row, &run))))
+        }
+        Op::Project(input, columns) => {
+            let rows = open(input, &run);
+            Box::new(rows.map(move |row| {
+                let row = row?;
+                Ok(columns.iter().map(|c| c.eval(&row, &run)).collect())
+            }))
+        }
+        Op::Summarize { input, keys, calls, results } => {
+            deferred(move || summarize::run(open(input, &run), keys, calls, results, &run))
+        }
+        Op::Distinct(input) => {
+            let mut rows = open(input, &run);
+            let mut seen = HashSet::new();
+            Box::new(std::iter::from_fn(move || {
+                loop {
+                    let row = match rows.next()? {
+                        Ok(row) => row,
+                        Err(error) => return Some(Err(error)),
+                    };
+                    let key: Vec<_> = row.iter().map(Value::key).collect();
+                    if seen.insert(key) {
+                        let size = crate::plan::row_size(&row);
+                        return Some(run.hold("distinct", 1, size).map(|()| row));
+                    }
+                }
+            }))
+        }
+        Op::Sort(input, keys) => deferred(move || order::sort(open(input, &run), keys, &run)),
+        Op::Top(input, count, key) => deferred(move || order::top(open(input, &run), count, key, &run)),
+        Op::Take(input, count) => match whole(count, "take", &run) {
+            Ok(count) => Box::new(open(input, &run).take(count)),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        },
+        Op::Count(input) => deferred(move || {
+            let mut count = 0_i64;
+            for row in open(input, &run) {
+                row?;
+                count += 1;
+            }
+            Ok(Box::new(std::iter::once(Ok(vec![Value::Long(count)]))))
+        }),
+        Op::Join { kind, left, right, keys, right_columns } => {
+            let sides = join::Sides { left, right, keys, right_columns };
+            deferred(move || join::run(*kind, sides, &run))
+        }
+        Op::Union { inputs, sources } => Box::new(inputs.iter().enumerate().flat_map(move |(at, (input, places))| {
+            let source = sources.as_ref().and_then(|s| s.get(at)).map(|s| Value::from(s.as_str()));
+            let rows = open(input, &run);
+            rows.map(move |row| {
+                let row = row?;
+                let values = places.iter().zip(&node.schema.columns).map(|(place, column)| {
+                    place.and_then(|p| row.get(p).cloned()).unwrap_or_else(|| column.ty.missing())
+                });
+                // The source's name fills the first column.
+                Ok(match &source {
+                    Some(source) => std::iter::once(source.clone()).chain(values.skip(1)).collect(),
+                    None => values.collect(),
+                })
+            })
+        })),
+    }
+}
+
+/// An operator that does its work when its first row is asked for.
+fn deferred<'a>(start: impl FnOnce() -> Result<Rows<'a>, RunError> + 'a) -> Rows<'a> {
+    let mut start = Some(start);
+    let mut rows: Option<Rows<'a>> = None;
+    Box::new(std::iter::from_fn(move || {
+        if let Some(start) = start.take() {
+            match start() {
+                Ok(started) => rows = Some(started),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        rows.as_mut()?.next()
+    }))
+}
+
+/// A row count; negative counts are none.
+fn whole(count: &Expr, operator: &'static str, run: &RunState<'_>) -> Result<usize, RunError> {
+    let value = count.eval(&[], run).as_long();
+    let value = value.ok_or(RunError::Value { operator, problem: "the number of rows is null" })?;
+    Ok(num::long_to_len(value).unwrap_or(0))
+}
+
+fn scan<'a>(table: &'a str, schema: &'a Schema, run: &Rc<RunState<'a>>) -> Rows<'a> {
+    let tables = run.tables;
+    Box::new(tables.scan(table).map(move |row| {
+        let row = row.map_err(|error| RunError::Scan { table: table.to_owned(), error })?;
+        checked(row, schema).map_err(|problem| RunError::Row { table: table.to_owned(), problem })
+    }))
+}
+
+/// Strings are never null, and every value has its column's type.
+fn checked(mut row: Row, schema: &Schema) -> Result<Row, String> {
+    if row.len() != schema.columns.len() {
+        return Err(format!("{} values for {} columns", row.len(), schema.columns.len()));
+    }
+    for (value, column) in row.iter_mut().zip(&schema.columns) {
+        match value.ty() {
+            None => *value = column.ty.missing(),
+            Some(ty) if ty == column.ty => {}
+            Some(ty) => return Err(format!("column `{}` is {}, the value is {ty}", column.name, column.ty)),
+        }
+    }
+    Ok(row)
+}
+
+fn range<'a>(from: &Expr, to: &Expr, step: &Expr, run: &RunState<'_>) -> Rows<'a> {
+    let (from, to, step) = (from.eval(&[], run), to.eval(&[], run), step.eval(&[], run));
+    let ticks = |v: &Value| match v {
+        Value::Datetime(t) | Value::Timespan(t) => Some(*t),
+        other => other.as_long(),
+    };
+    if let (Some(first), Some(last), Some(step)) = (ticks(&from), ticks(&to), ticks(&step)) {
+        if step == 0 {
+            return Box::new(std::iter::once(Err(RunError::Value { operator: "range", problem: "the step is zero" })));
+        }
+        let wrap = match from {
+            Value::Datetime(_) => Value::Datetime,
+            Value::Timespan(_) => Value::Timespan,
+            _ => Value::Long,
+        };
+        let mut next = Some(first);
+        return Box::new(std::iter::from_fn(move || {
+            let at = next.filter(|at| if step > 0 { *at <= last } else { *at >= last })?;
+            next = at.checked_add(step);
+            Some(Ok(vec![wrap(at)]))
+        }));
+    }
+    let (Some(first), Some(last), Some(step)) = (from.as_real(), to.as_real(), step.as_real()) else {
+        return Box::new(std::iter::once(Err(RunError::Value { operator: "range", problem: "a bound is null" })));
+    };
+    if step == 0.0 || !step.is_finite() {
+        return Box::new(std::iter::once(Err(RunError::Value { operator: "range", problem: "the step is zero" })));
+    }
+    let mut next = first;
+    Box::new(std::iter::from_fn(move || {
+        let at = next;
+        next = at + step;
+        let inside = if step > 0.0 { at <= last } else { at >= last };
+        // Steps too small to move the value would never end.
+        (inside && next != at).then(|| Ok(vec![Value::Real(at)]))
+    }))
+}

@@ -1,0 +1,420 @@
+//! Tokens to syntax: statements and pipelines. The first error ends the parse.
+
+mod expr;
+pub(crate) mod ops;
+
+use crate::ast::{
+    Column, Expr, ExprKind, Ident, LetValue, Param, ParamType, Pipeline, Source, Statement,
+};
+use crate::diagnostics::{Diagnostic, Span, TOO_COMPLEX};
+use crate::lexer::{Kind, Token, lex};
+use crate::value::{Type, Value};
+
+/// Nested parentheses, calls and brackets.
+const MAX_NESTING: usize = 64;
+/// Levels of one expression's tree.
+const MAX_DEPTH: usize = 256;
+/// Operators of one pipeline.
+const MAX_OPERATORS: usize = 256;
+
+pub(crate) type Parsed<T> = Result<T, Diagnostic>;
+
+/// The statements of a query text.
+pub(crate) fn parse(text: &str) -> Result<Vec<Statement>, Vec<Diagnostic>> {
+    let (tokens, found) = lex(text);
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let mut parser = Parser { text, tokens, at: 0, nesting: 0 };
+    parser.statements(Stop::End).map_err(|d| vec![d])
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stop {
+    End,
+    Brace,
+}
+
+pub(crate) struct Parser<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+    at: usize,
+    nesting: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn kind_at(&self, ahead: usize) -> &Kind {
+        self.tokens.get(self.at.saturating_add(ahead)).map_or(&Kind::End, |t| &t.kind)
+    }
+
+    fn span_at(&self, ahead: usize) -> Span {
+        let end = Span::new(self.text.len(), 0);
+        self.tokens.get(self.at.saturating_add(ahead)).map_or(end, |t| t.span)
+    }
+
+    fn span(&self) -> Span {
+        self.span_at(0)
+    }
+
+    /// The place just read.
+    fn last(&self) -> Span {
+        self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(Span::default(), |t| t.span)
+    }
+
+    fn step(&mut self) -> Span {
+        let span = self.span();
+        if self.at + 1 < self.tokens.len() {
+            self.at += 1;
+        }
+        span
+    }
+
+    fn is_op(&self, op: &str) -> bool {
+        self.op_ahead(0, op)
+    }
+
+    fn op_ahead(&self, ahead: usize, op: &str) -> bool {
+        matches!(self.kind_at(ahead), Kind::Op(o) if *o == op)
+    }
+
+    fn eat(&mut self, op: &str) -> bool {
+        let yes = self.is_op(op);
+        if yes {
+            self.step();
+        }
+        yes
+    }
+
+    fn expect(&mut self, op: &str) -> Parsed<Span> {
+        if self.is_op(op) { Ok(self.step()) } else { Err(self.expected(op)) }
+    }
+
+    /// The text of the name at hand.
+    fn word(&self) -> Option<&'a str> {
+        self.word_ahead(0)
+    }
+
+    fn word_ahead(&self, ahead: usize) -> Option<&'a str> {
+        matches!(self.kind_at(ahead), Kind::Name).then(|| self.span_at(ahead).text(self.text))
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        self.word() == Some(word)
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let yes = self.is_word(word);
+        if yes {
+            self.step();
+        }
+        yes
+    }
+
+    fn expect_word(&mut self, word: &str) -> Parsed<Span> {
+        if self.is_word(word) { Ok(self.step()) } else { Err(self.expected(word)) }
+    }
+
+    fn expected(&self, what: &str) -> Diagnostic {
+        Diagnostic::error("KS005", self.here(), format!("Expected: {what}"))
+    }
+
+    fn missing_expression(&self) -> Diagnostic {
+        Diagnostic::error("KS006", self.here(), "Missing expression")
+    }
+
+    /// The token at hand; at the end, the empty place after the last one.
+    fn here(&self) -> Span {
+        if matches!(self.kind_at(0), Kind::End) {
+            Span::new(self.last().end(), 0)
+        } else {
+            self.span()
+        }
+    }
+
+    /// Runs `parse` one level deeper.
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.nesting >= MAX_NESTING {
+            return Err(too_deep(self.here()));
+        }
+        self.nesting += 1;
+        let result = parse(self);
+        self.nesting -= 1;
+        result
+    }
+
+    fn statements(&mut self, stop: Stop) -> Parsed<Vec<Statement>> {
+        let mut all = Vec::new();
+        loop {
+            while self.eat(";") {}
+            let ended = match stop {
+                Stop::End => matches!(self.kind_at(0), Kind::End),
+                Stop::Brace => self.is_op("}"),
+            };
+            if ended {
+                return Ok(all);
+            }
+            all.push(self.statement()?);
+            let ended = match stop {
+                Stop::End => matches!(self.kind_at(0), Kind::End),
+                Stop::Brace => self.is_op("}"),
+            };
+            if !ended && !self.is_op(";") {
+                let end = if self.is_op(")") || self.is_op("]") || self.is_op("}") {
+                    self.unexpected()
+                } else {
+                    self.expected(";")
+                };
+                return Err(end);
+            }
+        }
+    }
+
+    fn unexpected(&self) -> Diagnostic {
+        Diagnostic::error("KS198", self.here(), "The incomplete fragment is unexpected")
+    }
+
+    fn statement(&mut self) -> Parsed<Statement> {
+        let word = self.word();
+        let named = matches!(self.kind_at(1), Kind::Name);
+        if word == Some("let") && !self.op_ahead(1, "|") {
+            self.step();
+            let name = self.ident()?;
+            self.expect("=")?;
+            let value = if self.is_function() { self.function()? } else { LetValue::Pipeline(self.pipeline()?) };
+            return Ok(Statement::Let(name, Box::new(value)));
+        }
+        if let Some(word @ ("set" | "declare" | "alias" | "restrict" | "pattern")) = word
+            && named
+        {
+            return Err(Diagnostic::unsupported(self.span(), &format!("statement `{word}`")));
+        }
+        if self.is_op(".") {
+            return Err(Diagnostic::unsupported(self.span(), "a management command"));
+        }
+        self.pipeline().map(Statement::Query)
+    }
+
+    /// `(a:type, …) {` rather than a parenthesised source.
+    fn is_function(&self) -> bool {
+        if self.is_op("{") {
+            return true;
+        }
+        let parameter = matches!(self.kind_at(1), Kind::Name) && self.op_ahead(2, ":");
+        self.is_op("(") && (parameter || self.op_ahead(1, ")") && self.op_ahead(2, "{"))
+    }
+
+    fn function(&mut self) -> Parsed<LetValue> {
+        let mut params = Vec::new();
+        if self.eat("(") {
+            while !self.is_op(")") {
+                let name = self.ident()?;
+                self.expect(":")?;
+                let ty = if self.is_op("(") {
+                    ParamType::Table(self.row_schema()?)
+                } else {
+                    ParamType::Scalar(self.type_name()?)
+                };
+                let default = if self.eat("=") { Some(self.expr()?) } else { None };
+                params.push(Param { name, ty, default });
+                if !self.eat(",") {
+                    break;
+                }
+            }
+            self.expect(")")?;
+        }
+        self.expect("{")?;
+        let body = self.nested(|p| p.statements(Stop::Brace))?;
+        self.expect("}")?;
+        Ok(LetValue::Function { params, body })
+    }
+
+    /// `(a:long, b:string)` or `(*)`.
+    fn row_schema(&mut self) -> Parsed<Vec<(Ident, Type)>> {
+        self.expect("(")?;
+        let mut columns = Vec::new();
+        if self.eat("*") {
+            self.expect(")")?;
+            return Ok(columns);
+        }
+        while !self.is_op(")") {
+            let name = self.ident()?;
+            self.expect(":")?;
+            columns.push((name, self.type_name()?));
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.expect(")")?;
+        Ok(columns)
+    }
+
+    fn type_name(&mut self) -> Parsed<Type> {
+        let ty = self.word().and_then(Type::from_name);
+        let ty = ty.ok_or_else(|| self.expected("a type"))?;
+        self.step();
+        Ok(ty)
+    }
+
+    /// A name, or one in brackets: `['a b']`.
+    fn ident(&mut self) -> Parsed<Ident> {
+        if let Some(ident) = self.bracketed() {
+            return Ok(ident);
+        }
+        let name = self.word().filter(|w| !w.starts_with('!'));
+        let name = name.ok_or_else(|| self.expected("a name"))?.to_owned();
+        Ok(Ident { name, span: self.step() })
+    }
+
+    fn bracketed(&mut self) -> Option<Ident> {
+        if !self.is_op("[") || !self.op_ahead(2, "]") {
+            return None;
+        }
+        let Kind::Literal(Value::String(name), _) = self.kind_at(1).clone() else { return None };
+        let start = self.step();
+        self.step();
+        let span = start.to(self.step());
+        Some(Ident { name: name.to_string(), span })
+    }
+
+    fn pipeline(&mut self) -> Parsed<Pipeline> {
+        let start = self.here();
+        let source = self.source()?;
+        self.piped(source, start)
+    }
+
+    /// The operators after a source.
+    fn piped(&mut self, source: Source, start: Span) -> Parsed<Pipeline> {
+        let mut ops = Vec::new();
+        while self.eat("|") {
+            if ops.len() >= MAX_OPERATORS {
+                let message = format!("The pipeline has more than {MAX_OPERATORS} operators");
+                return Err(Diagnostic::error(TOO_COMPLEX, self.here(), message));
+            }
+            ops.push(self.operator()?);
+        }
+        Ok(Pipeline { source, ops, span: start.to(self.last()) })
+    }
+
+    fn source(&mut self) -> Parsed<Source> {
+        let called = self.op_ahead(1, "(");
+        match self.word() {
+            Some("union") if !self.op_ahead(1, "|") => {
+                let span = self.step();
+                return Ok(Source::Union(self.union()?, span));
+            }
+            Some("print") => {
+                self.step();
+                return Ok(Source::Print(self.columns()?));
+            }
+            Some("range") if !called && matches!(self.kind_at(1), Kind::Name) => {
+                self.step();
+                return self.range();
+            }
+            Some("datatable") if called => return self.datatable(),
+            Some(name) if ops::is_unsupported_source(name) && !self.op_ahead(1, "|") => {
+                let end = matches!(self.kind_at(1), Kind::End) || self.op_ahead(1, ";");
+                if !end {
+                    return Err(Diagnostic::unsupported(self.span(), &format!("operator `{name}`")));
+                }
+            }
+            Some(name) if ops::is_operator(name) && !called => {
+                let starts_like_one = matches!(self.kind_at(1), Kind::Name | Kind::Literal(..));
+                if starts_like_one {
+                    let message = "The operator cannot be the first operator in a query";
+                    return Err(Diagnostic::error("KS174", self.span(), message)
+                        .help("start with a table: `Table | …`"));
+                }
+            }
+            _ => {}
+        }
+        Ok(Source::Expr(self.expr()?))
+    }
+
+    fn range(&mut self) -> Parsed<Source> {
+        let name = self.ident()?;
+        self.expect_word("from")?;
+        let from = self.expr()?;
+        self.expect_word("to")?;
+        let to = self.expr()?;
+        self.expect_word("step")?;
+        Ok(Source::Range { name, from, to, step: self.expr()? })
+    }
+
+    fn datatable(&mut self) -> Parsed<Source> {
+        let span = self.step();
+        let columns = self.row_schema()?;
+        self.expect("[")?;
+        let mut values = Vec::new();
+        while !self.is_op("]") {
+            values.push(self.expr()?);
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.expect("]")?;
+        Ok(Source::Datatable { columns, values, span })
+    }
+
+    /// `name = expression, …`; at least one.
+    fn columns(&mut self) -> Parsed<Vec<Column>> {
+        let mut columns = vec![self.column()?];
+        while self.eat(",") {
+            columns.push(self.column()?);
+        }
+        if self.starts_expression() {
+            return Err(self.expected(","));
+        }
+        Ok(columns)
+    }
+
+    fn starts_expression(&self) -> bool {
+        match self.kind_at(0) {
+            Kind::Literal(..) => true,
+            Kind::Name => !matches!(self.word(), Some("by" | "on" | "with" | "to" | "step" | "from")),
+            Kind::Op(op) => *op == "[",
+            Kind::End => false,
+        }
+    }
+
+    fn column(&mut self) -> Parsed<Column> {
+        let start = self.at;
+        let mut names = Vec::new();
+        if self.is_op("(") {
+            // `(a, b) = arg_max(…)`: read as names, and again as an expression where no `=` follows.
+            self.step();
+            while let Ok(name) = self.ident() {
+                names.push(name);
+                if !self.eat(",") {
+                    break;
+                }
+            }
+            if !(self.eat(")") && self.eat("=")) {
+                names.clear();
+                self.at = start;
+            }
+        } else if let Ok(name) = self.ident() {
+            if self.eat("=") {
+                names.push(name);
+            } else {
+                self.at = start;
+            }
+        }
+        let expr = self.expr()?;
+        if self.is_op("=") {
+            return Err(self.unexpected());
+        }
+        Ok(Column { names, expr })
+    }
+
+    fn make(&self, kind: ExprKind, span: Span, below: usize) -> Parsed<Expr> {
+        let depth = below + 1;
+        if depth > MAX_DEPTH {
+            return Err(too_deep(span));
+        }
+        Ok(Expr { kind, span, depth })
+    }
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error(TOO_COMPLEX, span, "The expression is nested too deeply")
+}

@@ -1,0 +1,93 @@
+//! Tables as the engine sees them: schemas to bind against, rows to run over.
+
+use crate::value::{Type, Value};
+use std::collections::BTreeMap;
+
+/// A column's name and type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The name; Kusto's names are case-sensitive.
+    pub name: String,
+    /// The type.
+    pub ty: Type,
+}
+
+/// The columns of a table or a result, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// The columns.
+    pub columns: Vec<Column>,
+}
+
+impl Schema {
+    /// From names and types.
+    pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = (N, Type)>) -> Self {
+        let columns = columns.into_iter().map(|(name, ty)| Column { name: name.into(), ty }).collect();
+        Self { columns }
+    }
+
+    /// Where a column is.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c.name == name)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|c| c.name.as_str())
+    }
+}
+
+/// The values of a row, one per column of its schema.
+pub type Row = Vec<Value>;
+
+/// Why a table could not be read.
+pub type ScanError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The rows of a table as they are read.
+pub type Scan<'a> = Box<dyn Iterator<Item = Result<Row, ScanError>> + 'a>;
+
+/// Which tables there are.
+pub trait Catalog {
+    /// The columns of a table; nothing where there is no such table.
+    fn schema(&self, table: &str) -> Option<Schema>;
+}
+
+/// Tables with their rows.
+pub trait Tables: Catalog {
+    /// The rows of a table, read one by one as the query asks for them. A table may be read more than once.
+    ///
+    /// Values must have their column's type or be null; a null of a string column is read as `""`.
+    fn scan(&self, table: &str) -> Scan<'_>;
+}
+
+/// Tables held in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryTables {
+    tables: BTreeMap<String, (Schema, Vec<Row>)>,
+}
+
+impl MemoryTables {
+    /// No tables.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a table, in place of one of the same name.
+    #[must_use]
+    pub fn with(mut self, name: &str, schema: Schema, rows: Vec<Row>) -> Self {
+        self.tables.insert(name.to_owned(), (schema, rows));
+        self
+    }
+}
+
+impl Catalog for MemoryTables {
+    fn schema(&self, table: &str) -> Option<Schema> {
+        self.tables.get(table).map(|(schema, _)| schema.clone())
+    }
+}
+
+impl Tables for MemoryTables {
+    fn scan(&self, table: &str) -> Scan<'_> {
+        let rows = self.tables.get(table).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        Box::new(rows.iter().cloned().map(Ok))
+    }
+}
