@@ -48,8 +48,13 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Failure> {
     let (mut query, mut format, mut now) = (None, "table".to_owned(), None);
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--format" => format = args.next().filter(|f| ["table", "json", "csv"].contains(&&**f)).ok_or(usage)?,
-            "--now" => now = Some(args.next().as_deref().and_then(kql::parse_datetime).ok_or(usage)?),
+            "--format" => {
+                format =
+                    args.next().filter(|f| ["table", "json", "csv"].contains(&&**f)).ok_or(usage)?
+            }
+            "--now" => {
+                now = Some(args.next().as_deref().and_then(kql::parse_datetime).ok_or(usage)?)
+            }
             _ if query.is_none() => query = Some(arg),
             _ => return Err(usage.into()),
         }
@@ -96,7 +101,11 @@ impl Input {
     }
 
     fn row(&self, map: &Map<String, Json>) -> Row {
-        self.schema.columns.iter().map(|c| value(map.get(&c.name).unwrap_or(&Json::Null), c.ty)).collect()
+        self.schema
+            .columns
+            .iter()
+            .map(|c| value(map.get(&c.name).unwrap_or(&Json::Null), c.ty))
+            .collect()
     }
 }
 
@@ -106,7 +115,9 @@ fn type_of(value: &Json) -> Option<Type> {
         Json::Bool(_) => Type::Bool,
         Json::Number(n) if n.is_i64() => Type::Long,
         Json::Number(_) => Type::Real,
-        Json::String(text) if text.len() > 9 && kql::parse_datetime(text).is_some() => Type::Datetime,
+        Json::String(text) if text.len() > 9 && kql::parse_datetime(text).is_some() => {
+            Type::Datetime
+        }
         Json::String(_) => Type::String,
         Json::Array(_) | Json::Object(_) => Type::Dynamic,
     })
@@ -125,7 +136,9 @@ fn value(json: &Json, ty: Type) -> Value {
         (Type::Bool, Json::Bool(b)) => Value::Bool(*b),
         (Type::Long, Json::Number(n)) => n.as_i64().map_or(Value::Null, Value::Long),
         (Type::Real, Json::Number(n)) => n.as_f64().map_or(Value::Null, Value::Real),
-        (Type::Datetime, Json::String(s)) => kql::parse_datetime(s).map_or(Value::Null, Value::Datetime),
+        (Type::Datetime, Json::String(s)) => {
+            kql::parse_datetime(s).map_or(Value::Null, Value::Datetime)
+        }
         (Type::String, Json::String(s)) => Value::from(s.as_str()),
         (Type::Dynamic, other) => Value::from_json(other.clone()),
         _ => Value::Null,
@@ -164,7 +177,11 @@ fn json(mut out: impl Write, schema: &Schema, rows: kql::Rows<'_>) -> Result<(),
 
 fn csv(mut out: impl Write, schema: &Schema, rows: kql::Rows<'_>) -> Result<(), Failure> {
     let quoted = |text: &str| {
-        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+        if text.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text.to_owned()
+        }
     };
     let names: Vec<String> = schema.columns.iter().map(|c| quoted(&c.name)).collect();
     writeln!(out, "{}", names.join(","))?;
@@ -187,7 +204,8 @@ fn table(mut out: impl Write, schema: &Schema, rows: kql::Rows<'_>) -> Result<()
         }
     }
     for line in &lines {
-        let padded: Vec<String> = line.iter().zip(&widths).map(|(f, w)| format!("{f:<w$}")).collect();
+        let padded: Vec<String> =
+            line.iter().zip(&widths).map(|(f, w)| format!("{f:<w$}")).collect();
         writeln!(out, "{}", padded.join("  ").trim_end())?;
     }
     Ok(())

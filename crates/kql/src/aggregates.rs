@@ -45,7 +45,8 @@ const SUM: &[Signature] =
     &[Signature::new(&[Takes::Summable], Type::Long).giving(Gives::FirstPromoted)];
 const SUM_IF: &[Signature] =
     &[Signature::new(&[Takes::Summable, TEST], Type::Long).giving(Gives::FirstPromoted)];
-const EXTREME: &[Signature] = &[Signature::new(&[Takes::Orderable], Type::Long).giving(Gives::First)];
+const EXTREME: &[Signature] =
+    &[Signature::new(&[Takes::Orderable], Type::Long).giving(Gives::First)];
 const EXTREME_IF: &[Signature] =
     &[Signature::new(&[Takes::Orderable, TEST], Type::Long).giving(Gives::First)];
 const AVERAGE: &[Signature] = &[
@@ -63,42 +64,78 @@ const AVERAGE_IF: &[Signature] = &[
     Signature::new(&[Takes::Is(Type::Datetime), TEST], Type::Datetime),
 ];
 const COLLECT: &[Signature] = &[Signature::new(&[ANY, Takes::Integer], Type::Dynamic).from(1)];
-const COLLECT_IF: &[Signature] = &[Signature::new(&[ANY, TEST, Takes::Integer], Type::Dynamic).from(2)];
+const COLLECT_IF: &[Signature] =
+    &[Signature::new(&[ANY, TEST, Takes::Integer], Type::Dynamic).from(2)];
 const ROW: &[Signature] = &[Signature::new(&[ANY], Type::Long).up_to(32_767).giving(Gives::First)];
 const DEVIATION: &[Signature] = &[Signature::new(&[Takes::Summable], Type::Real)];
-const BEST: &[Signature] =
-    &[Signature::new(&[Takes::Orderable, ANY], Type::Long).from(1).up_to(32_767).giving(Gives::First)];
+const BEST: &[Signature] = &[Signature::new(&[Takes::Orderable, ANY], Type::Long)
+    .from(1)
+    .up_to(32_767)
+    .giving(Gives::First)];
 
 macro_rules! agg {
     ($name:literal, $prefix:expr, $signatures:expr, $make:expr) => {
-        Aggregate { name: $name, signatures: $signatures, prefix: $prefix, shape: Shape::Single, make: $make }
+        Aggregate {
+            name: $name,
+            signatures: $signatures,
+            prefix: $prefix,
+            shape: Shape::Single,
+            make: $make,
+        }
     };
 }
 
 const AGGREGATES: &[Aggregate] = &[
-    agg!("count", Some("count"), &[Signature::new(&[], Type::Long), Signature::new(&[TEST], Type::Long)], |p| {
-        let test = (!p.types.is_empty()).then_some(0);
-        boxed(p, test, || Count(0))
-    }),
-    agg!("countif", Some("countif"), &[Signature::new(&[TEST], Type::Long)], |p| boxed(p, Some(0), || Count(0))),
-    agg!("dcount", Some("dcount"), &[Signature::new(&[ANY, Takes::NotDynamic], Type::Long).from(1)], |p| {
-        boxed(p, None, Distinct::default)
-    }),
-    agg!("dcountif", Some("dcountif"), &[Signature::new(&[ANY, TEST, Takes::NotDynamic], Type::Long).from(2)], |p| {
-        boxed(p, Some(1), Distinct::default)
-    }),
-    agg!("count_distinct", Some("count_distinct"), &[Signature::new(&[Takes::NotDynamic], Type::Long)], |p| {
-        boxed(p, None, Distinct::default)
-    }),
-    agg!("count_distinctif", Some("count_distinctif"), &[Signature::new(&[Takes::NotDynamic, TEST], Type::Long)], |p| {
-        boxed(p, Some(1), Distinct::default)
-    }),
+    agg!(
+        "count",
+        Some("count"),
+        &[Signature::new(&[], Type::Long), Signature::new(&[TEST], Type::Long)],
+        |p| {
+            let test = (!p.types.is_empty()).then_some(0);
+            boxed(p, test, || Count(0))
+        }
+    ),
+    agg!("countif", Some("countif"), &[Signature::new(&[TEST], Type::Long)], |p| boxed(
+        p,
+        Some(0),
+        || Count(0)
+    )),
+    agg!(
+        "dcount",
+        Some("dcount"),
+        &[Signature::new(&[ANY, Takes::NotDynamic], Type::Long).from(1)],
+        |p| { boxed(p, None, Distinct::default) }
+    ),
+    agg!(
+        "dcountif",
+        Some("dcountif"),
+        &[Signature::new(&[ANY, TEST, Takes::NotDynamic], Type::Long).from(2)],
+        |p| { boxed(p, Some(1), Distinct::default) }
+    ),
+    agg!(
+        "count_distinct",
+        Some("count_distinct"),
+        &[Signature::new(&[Takes::NotDynamic], Type::Long)],
+        |p| { boxed(p, None, Distinct::default) }
+    ),
+    agg!(
+        "count_distinctif",
+        Some("count_distinctif"),
+        &[Signature::new(&[Takes::NotDynamic, TEST], Type::Long)],
+        |p| { boxed(p, Some(1), Distinct::default) }
+    ),
     agg!("sum", Some("sum"), SUM, |p| sum(p, None)),
     agg!("sumif", Some("sumif"), SUM_IF, |p| sum(p, Some(1))),
     agg!("avg", Some("avg"), AVERAGE, |p| average(p, None)),
     agg!("avgif", Some("avgif"), AVERAGE_IF, |p| average(p, Some(1))),
-    agg!("min", Some("min"), EXTREME, |p| boxed(p, None, || Extreme { wanted: Ordering::Less, best: Value::Null })),
-    agg!("max", Some("max"), EXTREME, |p| boxed(p, None, || Extreme { wanted: Ordering::Greater, best: Value::Null })),
+    agg!("min", Some("min"), EXTREME, |p| boxed(p, None, || Extreme {
+        wanted: Ordering::Less,
+        best: Value::Null
+    })),
+    agg!("max", Some("max"), EXTREME, |p| boxed(p, None, || Extreme {
+        wanted: Ordering::Greater,
+        best: Value::Null
+    })),
     agg!("minif", Some("minif"), EXTREME_IF, |p| {
         boxed(p, Some(1), || Extreme { wanted: Ordering::Less, best: Value::Null })
     }),
@@ -113,13 +150,40 @@ const AGGREGATES: &[Aggregate] = &[
     agg!("make_list_if", Some("list"), COLLECT_IF, |p| collect(p, false, Some(1), 2)),
     agg!("stdev", Some("stdev"), DEVIATION, |p| deviation(p, true)),
     agg!("variance", Some("variance"), DEVIATION, |p| deviation(p, false)),
-    Aggregate { name: "take_any", signatures: ROW, prefix: None, shape: Shape::Each, make: |p| boxed(p, None, Any::default) },
-    Aggregate { name: "any", signatures: ROW, prefix: Some("any"), shape: Shape::Each, make: |p| boxed(p, None, Any::default) },
-    agg!("take_anyif", None, &[Signature::new(&[ANY, TEST], Type::Long).giving(Gives::First)], |p| {
-        boxed(p, Some(1), Any::default)
-    }),
-    Aggregate { name: "arg_max", signatures: BEST, prefix: None, shape: Shape::Extreme, make: |p| best(p, Ordering::Greater) },
-    Aggregate { name: "arg_min", signatures: BEST, prefix: None, shape: Shape::Extreme, make: |p| best(p, Ordering::Less) },
+    Aggregate {
+        name: "take_any",
+        signatures: ROW,
+        prefix: None,
+        shape: Shape::Each,
+        make: |p| boxed(p, None, Any::default),
+    },
+    Aggregate {
+        name: "any",
+        signatures: ROW,
+        prefix: Some("any"),
+        shape: Shape::Each,
+        make: |p| boxed(p, None, Any::default),
+    },
+    agg!(
+        "take_anyif",
+        None,
+        &[Signature::new(&[ANY, TEST], Type::Long).giving(Gives::First)],
+        |p| { boxed(p, Some(1), Any::default) }
+    ),
+    Aggregate {
+        name: "arg_max",
+        signatures: BEST,
+        prefix: None,
+        shape: Shape::Extreme,
+        make: |p| best(p, Ordering::Greater),
+    },
+    Aggregate {
+        name: "arg_min",
+        signatures: BEST,
+        prefix: None,
+        shape: Shape::Extreme,
+        make: |p| best(p, Ordering::Less),
+    },
 ];
 
 /// The aggregate of a name.
@@ -260,7 +324,9 @@ impl Accumulator for SumReal {
 
 fn average(prepare: &Prepare<'_>, test: Option<usize>) -> Result<Factory, Refusal> {
     match no_decimal(prepare)? {
-        ty @ (Type::Timespan | Type::Datetime) => boxed(prepare, test, move || AverageTicks { ty, total: 0, count: 0 }),
+        ty @ (Type::Timespan | Type::Datetime) => {
+            boxed(prepare, test, move || AverageTicks { ty, total: 0, count: 0 })
+        }
         _ => boxed(prepare, test, || AverageReal { total: 0.0, count: 0 }),
     }
 }
@@ -310,7 +376,9 @@ impl Accumulator for AverageTicks {
 
 fn deviation(prepare: &Prepare<'_>, root: bool) -> Result<Factory, Refusal> {
     match no_decimal(prepare)? {
-        Type::Datetime | Type::Timespan => Err(Refusal::Unsupported("the deviation of times".to_owned())),
+        Type::Datetime | Type::Timespan => {
+            Err(Refusal::Unsupported("the deviation of times".to_owned()))
+        }
         _ => boxed(prepare, None, move || Deviation { root, count: 0.0, mean: 0.0, squares: 0.0 }),
     }
 }
@@ -344,12 +412,21 @@ impl Accumulator for Deviation {
 /// The service's own bound on the elements of a collected array.
 const MAX_ELEMENTS: usize = 1_048_576;
 
-fn collect(prepare: &Prepare<'_>, set: bool, test: Option<usize>, limit: usize) -> Result<Factory, Refusal> {
+fn collect(
+    prepare: &Prepare<'_>,
+    set: bool,
+    test: Option<usize>,
+    limit: usize,
+) -> Result<Factory, Refusal> {
     let max = match prepare.consts.get(limit) {
         None => MAX_ELEMENTS,
         Some(Some(max)) => max.as_long().and_then(num::long_to_len).unwrap_or(MAX_ELEMENTS),
         Some(None) => {
-            return Err(Refusal::Argument(limit, "KS129", "The expression must be a constant".to_owned()));
+            return Err(Refusal::Argument(
+                limit,
+                "KS129",
+                "The expression must be a constant".to_owned(),
+            ));
         }
     };
     boxed(prepare, test, move || Collect { seen: set.then(HashSet::new), items: Vec::new(), max })

@@ -24,15 +24,38 @@ pub(crate) enum ExprKind {
     Literal(Value, Type),
     Name(String),
     Star,
-    Call { name: Ident, args: Vec<Arg> },
+    Call {
+        name: Ident,
+        args: Vec<Arg>,
+    },
     Member(Box<Expr>, Ident),
     Index(Box<Expr>, Box<Expr>),
     Negate(Span, Box<Expr>),
     /// `and` / `or` over two or more operands; the span is the first operator's.
-    Logic { and: bool, op: Span, parts: Vec<Expr> },
-    Binary { op: BinaryOp, at: Span, left: Box<Expr>, right: Box<Expr> },
-    In { op: InOp, at: Span, left: Box<Expr>, list: Vec<Expr> },
-    Between { negated: bool, at: Span, left: Box<Expr>, low: Box<Expr>, high: Box<Expr> },
+    Logic {
+        and: bool,
+        op: Span,
+        parts: Vec<Expr>,
+    },
+    Binary {
+        op: BinaryOp,
+        at: Span,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    In {
+        op: InOp,
+        at: Span,
+        left: Box<Expr>,
+        list: Vec<Expr>,
+    },
+    Between {
+        negated: bool,
+        at: Span,
+        left: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+    },
     Typeof(Type),
     Pipeline(Box<Pipeline>),
 }
@@ -82,8 +105,17 @@ pub(crate) enum Source {
     Expr(Expr),
     Union(UnionOp, Span),
     Print(Vec<Column>),
-    Range { name: Ident, from: Expr, to: Expr, step: Expr },
-    Datatable { columns: Vec<(Ident, Type)>, values: Vec<Expr>, span: Span },
+    Range {
+        name: Ident,
+        from: Expr,
+        to: Expr,
+        step: Expr,
+    },
+    Datatable {
+        columns: Vec<(Ident, Type)>,
+        values: Vec<Expr>,
+        span: Span,
+    },
 }
 
 /// `name = expression`, `(a, b) = expression` or an expression.
@@ -110,7 +142,10 @@ pub(crate) enum OpKind {
     Keep(Vec<NamePattern>),
     Rename(Vec<Column>),
     Reorder(Vec<(NamePattern, Option<bool>)>),
-    Summarize { aggregates: Vec<Column>, by: Vec<Column> },
+    Summarize {
+        aggregates: Vec<Column>,
+        by: Vec<Column>,
+    },
     Distinct(Vec<Column>, Option<Span>),
     Sort(Vec<SortKey>),
     Top(Expr, SortKey),

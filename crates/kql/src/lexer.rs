@@ -27,8 +27,8 @@ pub(crate) struct Token {
 
 /// Longest first.
 const OPS: &[&str] = &[
-    "..", "==", "!=", "<>", "<=", ">=", "=~", "!~", "=>", "(", ")", "[", "]", "{", "}", "|", ",", ";",
-    ".", ":", "=", "<", ">", "+", "-", "*", "/", "%", "?", "@",
+    "..", "==", "!=", "<>", "<=", ">=", "=~", "!~", "=>", "(", ")", "[", "]", "{", "}", "|", ",",
+    ";", ".", ":", "=", "<", ">", "+", "-", "*", "/", "%", "?", "@",
 ];
 
 /// Literals of the form `type(text)`.
@@ -91,7 +91,8 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let Some(c) = rest.chars().next() else { return false };
         if c.is_whitespace() || c == '\u{feff}' {
-            self.at += rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
+            self.at += rest.len()
+                - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
         } else if rest.starts_with("//") {
             self.at += rest.find('\n').unwrap_or(rest.len());
         } else if c == '"' || c == '\'' {
@@ -105,7 +106,9 @@ impl<'a> Lexer<'a> {
             self.number(rest);
         } else if is_name_start(c) {
             self.name(rest);
-        } else if c == '!' && rest.get(1..).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_lowercase())) {
+        } else if c == '!'
+            && rest.get(1..).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_lowercase()))
+        {
             let len = 1 + name_len(rest.get(1..).unwrap_or(""));
             let tilde = usize::from(rest.get(len..).is_some_and(|r| r.starts_with('~')));
             self.push(Kind::Name, len + tilde);
@@ -177,8 +180,12 @@ impl<'a> Lexer<'a> {
                 if !self.escape(&mut chars, &mut value) {
                     let span = Span::new(self.at + here, 1);
                     self.found.push(
-                        Diagnostic::error("KS005", span, "The escape sequence is not valid in a string")
-                            .help("write \\\\ for a backslash, or put @ before the quote"),
+                        Diagnostic::error(
+                            "KS005",
+                            span,
+                            "The escape sequence is not valid in a string",
+                        )
+                        .help("write \\\\ for a backslash, or put @ before the quote"),
                     );
                 }
                 continue;
@@ -285,7 +292,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn name(&mut self, rest: &str) {
-        let len = 1 + name_len(rest.get(rest.chars().next().map_or(1, char::len_utf8)..).unwrap_or(""));
+        let len =
+            1 + name_len(rest.get(rest.chars().next().map_or(1, char::len_utf8)..).unwrap_or(""));
         let len = len + rest.chars().next().map_or(1, char::len_utf8) - 1;
         let name = rest.get(..len).unwrap_or("");
         let after = rest.get(len..).unwrap_or("");

@@ -15,13 +15,15 @@ mod schema;
 mod time;
 mod value;
 
-pub use diagnostics::{BAD_LITERAL, Diagnostic, Diagnostics, Severity, Span, TOO_COMPLEX, UNSUPPORTED};
+pub use diagnostics::{
+    BAD_LITERAL, Diagnostic, Diagnostics, Severity, Span, TOO_COMPLEX, UNSUPPORTED,
+};
 pub use outline::{ClockCall, Outline, OutlineOperator, outline};
 pub use plan::{Limits, Plan, Rows, RunError};
 pub use schema::{Catalog, Column, MemoryTables, Row, Scan, ScanError, Schema, Tables};
 pub use time::{
-    DAY, HOUR, MAX_DATETIME, MICROSECOND, MILLISECOND, MINUTE, SECOND, UNIX_EPOCH, format_datetime, format_timespan,
-    parse_datetime, parse_timespan,
+    DAY, HOUR, MAX_DATETIME, MICROSECOND, MILLISECOND, MINUTE, SECOND, UNIX_EPOCH, format_datetime,
+    format_timespan, parse_datetime, parse_timespan,
 };
 pub use value::{Decimal, Type, Value};
 

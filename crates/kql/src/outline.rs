@@ -149,7 +149,8 @@ impl<'a> Reader<'a> {
                         lets.entry(name).or_insert((count, next + 1..end));
                     }
                 }
-                Some("set" | "declare" | "alias" | "restrict" | "pattern") if self.word(start + 1).is_some() => {}
+                Some("set" | "declare" | "alias" | "restrict" | "pattern")
+                    if self.word(start + 1).is_some() => {}
                 _ if start == end || ended => {}
                 _ => main = Some(start..end),
             }
@@ -196,7 +197,12 @@ impl<'a> Reader<'a> {
             }
             levels.push(own);
             let end = source_end.unwrap_or(range.end);
-            let end = if self.tokens.get(end.saturating_sub(1)).is_some_and(|t| t.kind == Kind::End) { end - 1 } else { end };
+            let end = if self.tokens.get(end.saturating_sub(1)).is_some_and(|t| t.kind == Kind::End)
+            {
+                end - 1
+            } else {
+                end
+            };
             let start = range.start;
             if start >= end {
                 break;
@@ -217,7 +223,9 @@ impl<'a> Reader<'a> {
             }
             let inner = scopes.last().and_then(|s| s.get(name)).cloned();
             let is_inner = inner.is_some();
-            let Some((place, value)) = inner.or_else(|| lets.get(name).filter(|(p, _)| *p < before).cloned()) else {
+            let Some((place, value)) =
+                inner.or_else(|| lets.get(name).filter(|(p, _)| *p < before).cloned())
+            else {
                 break;
             };
             if !is_inner {
@@ -279,7 +287,9 @@ impl<'a> Reader<'a> {
             }
             if let (true, Some((name, next))) = (starts, self.name(at)) {
                 let ends = self.is(next, "|")
-                    || (at == 0 || !self.is(at - 1, "(")) && (self.is(next, ";") || self.tokens.get(next).is_some_and(|t| t.kind == Kind::End));
+                    || (at == 0 || !self.is(at - 1, "("))
+                        && (self.is(next, ";")
+                            || self.tokens.get(next).is_some_and(|t| t.kind == Kind::End));
                 if ends {
                     names.insert(name);
                 }
@@ -317,7 +327,9 @@ impl<'a> Reader<'a> {
                 names.insert(name);
             }
             let mut next = if inside { self.after(at) } else { at };
-            while next < self.tokens.len() && !["|", ";", ",", ")", "}"].iter().any(|op| self.is(next, op)) {
+            while next < self.tokens.len()
+                && !["|", ";", ",", ")", "}"].iter().any(|op| self.is(next, op))
+            {
                 next = self.after(next);
             }
             if !list || !self.is(next, ",") {

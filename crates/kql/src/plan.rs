@@ -24,7 +24,12 @@ pub(crate) enum Expr {
     And(Vec<Expr>),
     Or(Vec<Expr>),
     /// `in (subquery)`.
-    InCell { left: Box<Expr>, cell: usize, negated: bool, folded: bool },
+    InCell {
+        left: Box<Expr>,
+        cell: usize,
+        negated: bool,
+        folded: bool,
+    },
 }
 
 impl Expr {
@@ -44,7 +49,9 @@ impl Expr {
                 let value = left.eval(row, run);
                 let key = if *folded { Key::Text(fold(&value.text()).into()) } else { value.key() };
                 let found = !value.is_null()
-                    && run.cell(*cell).is_some_and(|c| if *folded { c.folded.contains(&key) } else { c.set.contains(&key) });
+                    && run.cell(*cell).is_some_and(|c| {
+                        if *folded { c.folded.contains(&key) } else { c.set.contains(&key) }
+                    });
                 Value::Bool(found != *negated)
             }
         }
@@ -79,18 +86,36 @@ pub(crate) struct Node {
 pub(crate) enum Op {
     Scan(String),
     Rows(Vec<Vec<Expr>>),
-    Range { from: Expr, to: Expr, step: Expr },
+    Range {
+        from: Expr,
+        to: Expr,
+        step: Expr,
+    },
     Filter(Arc<Node>, Expr),
     Project(Arc<Node>, Vec<Expr>),
-    Summarize { input: Arc<Node>, keys: Vec<Expr>, calls: Vec<AggregateCall>, results: Vec<Expr> },
+    Summarize {
+        input: Arc<Node>,
+        keys: Vec<Expr>,
+        calls: Vec<AggregateCall>,
+        results: Vec<Expr>,
+    },
     Distinct(Arc<Node>),
     Sort(Arc<Node>, Vec<SortKey>),
     Top(Arc<Node>, Expr, SortKey),
     Take(Arc<Node>, Expr),
     Count(Arc<Node>),
-    Join { kind: JoinKind, left: Arc<Node>, right: Arc<Node>, keys: Vec<(Expr, Expr)>, right_columns: Vec<usize> },
+    Join {
+        kind: JoinKind,
+        left: Arc<Node>,
+        right: Arc<Node>,
+        keys: Vec<(Expr, Expr)>,
+        right_columns: Vec<usize>,
+    },
     /// Each input with the place of every result column in it.
-    Union { inputs: Vec<(Arc<Node>, Vec<Option<usize>>)>, sources: Option<Vec<String>> },
+    Union {
+        inputs: Vec<(Arc<Node>, Vec<Option<usize>>)>,
+        sources: Option<Vec<String>>,
+    },
 }
 
 /// An aggregate of `summarize`.
@@ -169,7 +194,9 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scan { table, error } => write!(f, "reading table `{table}`: {error}"),
-            Self::Row { table, problem } => write!(f, "a row of table `{table}` does not fit: {problem}"),
+            Self::Row { table, problem } => {
+                write!(f, "a row of table `{table}` does not fit: {problem}")
+            }
             Self::Limit { operator, what, limit } => {
                 write!(f, "`{operator}` would hold more than the limit of {limit} {what}")
             }
@@ -217,7 +244,12 @@ impl<'a> RunState<'a> {
     }
 
     /// Counts what `operator` holds from now on.
-    pub(crate) fn hold(&self, operator: &'static str, rows: usize, bytes: usize) -> Result<(), RunError> {
+    pub(crate) fn hold(
+        &self,
+        operator: &'static str,
+        rows: usize,
+        bytes: usize,
+    ) -> Result<(), RunError> {
         self.rows.set(self.rows.get().saturating_add(rows));
         self.bytes.set(self.bytes.get().saturating_add(bytes));
         if self.rows.get() > self.limits.rows {
@@ -296,8 +328,10 @@ impl Plan {
     /// Subqueries see only those before them.
     fn fill<'a>(&'a self, state: &Rc<RunState<'a>>) -> Result<(), RunError> {
         for (subquery, cell) in self.subqueries.iter().zip(&state.cells) {
-            let missing = subquery.node.schema.columns.first().map_or(Value::Null, |c| c.ty.missing());
-            let mut value = CellValue { scalar: missing, set: HashSet::new(), folded: HashSet::new() };
+            let missing =
+                subquery.node.schema.columns.first().map_or(Value::Null, |c| c.ty.missing());
+            let mut value =
+                CellValue { scalar: missing, set: HashSet::new(), folded: HashSet::new() };
             let mut rows = ops::open(&subquery.node, state);
             if subquery.set {
                 for row in rows {

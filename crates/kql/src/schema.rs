@@ -22,7 +22,8 @@ pub struct Schema {
 impl Schema {
     /// From names and types.
     pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = (N, Type)>) -> Self {
-        let columns = columns.into_iter().map(|(name, ty)| Column { name: name.into(), ty }).collect();
+        let columns =
+            columns.into_iter().map(|(name, ty)| Column { name: name.into(), ty }).collect();
         Self { columns }
     }
 

@@ -215,7 +215,8 @@ fn offset(c: &mut Cursor<'_>) -> Option<i64> {
     let hours = c.number(2, 2)?;
     c.eat(':');
     let minutes = if c.0.is_empty() { 0 } else { c.number(2, 2)? };
-    (c.0.is_empty() && hours <= 14 && minutes < 60).then_some(sign * (hours * HOUR + minutes * MINUTE))
+    (c.0.is_empty() && hours <= 14 && minutes < 60)
+        .then_some(sign * (hours * HOUR + minutes * MINUTE))
 }
 
 /// Ticks of a unit as a timespan literal names it.
@@ -313,7 +314,9 @@ mod tests {
         ] {
             assert_eq!(parse_datetime(text).map(format_datetime).as_deref(), Some(shown), "{text}");
         }
-        for bad in ["", "x", "2026-13-01", "2026-11-22T25:00", "2026-11-22T", "0000-01-01", "2026-11-22Tx"] {
+        for bad in
+            ["", "x", "2026-13-01", "2026-11-22T25:00", "2026-11-22T", "0000-01-01", "2026-11-22Tx"]
+        {
             assert_eq!(parse_datetime(bad), None, "{bad}");
         }
     }

@@ -117,7 +117,8 @@ impl Decimal {
 
     fn compare(self, other: Self) -> Ordering {
         let scale = self.scale.max(other.scale);
-        let up = |d: Self| 10_i128.checked_pow(scale - d.scale).and_then(|p| d.digits.checked_mul(p));
+        let up =
+            |d: Self| 10_i128.checked_pow(scale - d.scale).and_then(|p| d.digits.checked_mul(p));
         match (up(self), up(other)) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => self.to_real().total_cmp(&other.to_real()),
@@ -283,7 +284,9 @@ impl Value {
             (_, Self::Null) => Ordering::Greater,
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::String(a), Self::String(b)) => a.cmp(b),
-            (Self::Datetime(a), Self::Datetime(b)) | (Self::Timespan(a), Self::Timespan(b)) => a.cmp(b),
+            (Self::Datetime(a), Self::Datetime(b)) | (Self::Timespan(a), Self::Timespan(b)) => {
+                a.cmp(b)
+            }
             (Self::Guid(a), Self::Guid(b)) => a.cmp(b),
             (Self::Decimal(a), Self::Decimal(b)) => a.compare(*b),
             (Self::Decimal(a), b) if b.as_long().is_some() => {

@@ -41,22 +41,30 @@ fn fits(takes: Takes, ty: Type) -> bool {
 
 fn misfit(takes: Takes) -> (&'static str, String) {
     match takes {
-        Takes::Is(Type::Dynamic) => ("KS234", "The expression value must be a dynamic array or bag".to_owned()),
+        Takes::Is(Type::Dynamic) => {
+            ("KS234", "The expression value must be a dynamic array or bag".to_owned())
+        }
         Takes::Is(ty) => ("KS107", format!("A value of type {ty} expected")),
         Takes::Number => ("KS137", "The expression value must be a number".to_owned()),
         Takes::Integer => ("KS134", "The expression value must be an integer".to_owned()),
         Takes::TextOrDynamic => {
             ("KS141", "The expression must have one of the types: string or dynamic".to_owned())
         }
-        Takes::NotDynamic => ("KS116", "The value of type 'dynamic' is not allowed in this context".to_owned()),
-        Takes::Summable => {
-            ("KS138", "The argument value must be summable: a number, timespan or datetime".to_owned())
+        Takes::NotDynamic => {
+            ("KS116", "The value of type 'dynamic' is not allowed in this context".to_owned())
         }
+        Takes::Summable => (
+            "KS138",
+            "The argument value must be summable: a number, timespan or datetime".to_owned(),
+        ),
         Takes::Orderable => (
             "KS206",
-            "The argument value must be orderable: a number, timespan, datetime, string or boolean".to_owned(),
+            "The argument value must be orderable: a number, timespan, datetime, string or boolean"
+                .to_owned(),
         ),
-        Takes::Scalar | Takes::Common | Takes::CommonOrDynamic => ("KS106", "A scalar expected".to_owned()),
+        Takes::Scalar | Takes::Common | Takes::CommonOrDynamic => {
+            ("KS106", "A scalar expected".to_owned())
+        }
     }
 }
 
@@ -72,12 +80,21 @@ struct Matched {
 }
 
 impl Binder<'_> {
-    pub(super) fn call(&mut self, name: &Ident, args: &[Arg], span: Span, place: &mut Place<'_>) -> Option<Typed> {
+    pub(super) fn call(
+        &mut self,
+        name: &Ident,
+        args: &[Arg],
+        span: Span,
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
         if let Some(Entry::Function(function)) = lookup(&self.scope, &name.name) {
             return match self.call_let(&function, name, args, Some(place))? {
                 Bound::Scalar(value) => Some(Typed { name: None, is_column: false, span, ..value }),
                 Bound::Table(_) => {
-                    let message = format!("The function '{}' gives a table, a scalar is expected here", name.name);
+                    let message = format!(
+                        "The function '{}' gives a table, a scalar is expected here",
+                        name.name
+                    );
                     self.error("KS106", name.span, message);
                     None
                 }
@@ -90,7 +107,8 @@ impl Binder<'_> {
                 // A table may carry the instant as a column of this name.
                 let column = "$IngestionTime";
                 self.arity(name, args.len(), 0, 0)?;
-                let expr = place.columns.index(column).map_or(Expr::Const(Value::Null), Expr::Column);
+                let expr =
+                    place.columns.index(column).map_or(Expr::Const(Value::Null), Expr::Column);
                 let name = Some(column.to_owned());
                 return Some(Typed { expr, ty: Type::Datetime, name, is_column: false, span });
             }
@@ -127,14 +145,18 @@ impl Binder<'_> {
 
     fn unknown_function(&mut self, name: &Ident) {
         let text = &name.name;
-        if known::is_function(text) || matches!(text.as_str(), "row_number" | "prev" | "next" | "materialize") {
+        if known::is_function(text)
+            || matches!(text.as_str(), "row_number" | "prev" | "next" | "materialize")
+        {
             self.unsupported(name.span, &format!("function `{text}`"));
         } else if known::is_aggregate(text) {
             self.unsupported(name.span, &format!("aggregate function `{text}`"));
         } else {
             let message = format!("The name '{text}' does not refer to any known function");
             let mut error = Diagnostic::error("KS211", name.span, message);
-            if let Some(near) = functions::nearest(text, functions::names().chain(aggregates::names())) {
+            if let Some(near) =
+                functions::nearest(text, functions::names().chain(aggregates::names()))
+            {
                 error = error.help(format!("did you mean `{near}`?"));
             }
             self.found.push(error);
@@ -148,15 +170,26 @@ impl Binder<'_> {
         let text = &name.name;
         if min == max {
             let s = if min == 1 { "" } else { "s" };
-            self.error("KS119", name.span, format!("The function '{text}' expects {min} argument{s}"));
+            self.error(
+                "KS119",
+                name.span,
+                format!("The function '{text}' expects {min} argument{s}"),
+            );
         } else {
-            let message = format!("The function '{text}' expects between {min} and {max} arguments");
+            let message =
+                format!("The function '{text}' expects between {min} and {max} arguments");
             self.error("KS120", name.span, message);
         }
         None
     }
 
-    fn call_function(&mut self, function: &'static Function, name: &Ident, args: Vec<Typed>, span: Span) -> Option<Typed> {
+    fn call_function(
+        &mut self,
+        function: &'static Function,
+        name: &Ident,
+        args: Vec<Typed>,
+        span: Span,
+    ) -> Option<Typed> {
         let first = args.first().and_then(|a| a.name.clone());
         let matched = self.matched(function.signatures, name, args)?;
         let eval = self.prepared(&matched.args, function.name, span, |p| function.prepare(p))?;
@@ -194,17 +227,32 @@ impl Binder<'_> {
     }
 
     /// The signature that the arguments fit, the arguments as it takes them.
-    fn matched(&mut self, signatures: &'static [Signature], name: &Ident, args: Vec<Typed>) -> Option<Matched> {
+    fn matched(
+        &mut self,
+        signatures: &'static [Signature],
+        name: &Ident,
+        args: Vec<Typed>,
+    ) -> Option<Matched> {
         let min = signatures.iter().map(|s| s.min).min().unwrap_or(0);
         let max = signatures.iter().map(|s| s.max).max().unwrap_or(0);
         self.arity(name, args.len(), min, max)?;
-        if name.name == "case" && args.len() % 2 == 0 || name.name.contains("pack") && name.name != "pack_array" && args.len() % 2 == 1 {
-            self.error("KS121", name.span, "The function call has an incorrect number of arguments");
+        if name.name == "case" && args.len() % 2 == 0
+            || name.name.contains("pack") && name.name != "pack_array" && args.len() % 2 == 1
+        {
+            self.error(
+                "KS121",
+                name.span,
+                "The function call has an incorrect number of arguments",
+            );
             return None;
         }
         let is_case = name.name == "case";
         let takes = |s: &Signature, at: usize| {
-            if is_case && at % 2 == 0 && at + 1 < args.len() { Takes::Is(Type::Bool) } else { parameter(s, at) }
+            if is_case && at % 2 == 0 && at + 1 < args.len() {
+                Takes::Is(Type::Bool)
+            } else {
+                parameter(s, at)
+            }
         };
         let open: Vec<&Signature> =
             signatures.iter().filter(|s| (s.min..=s.max).contains(&args.len())).collect();
@@ -251,7 +299,10 @@ impl Binder<'_> {
             },
             Gives::Common => shared.clone()?,
         };
-        if matches!(signature.gives, Gives::First | Gives::Widest) && ty == Type::Decimal && name.name != "take_any" {
+        if matches!(signature.gives, Gives::First | Gives::Widest)
+            && ty == Type::Decimal
+            && name.name != "take_any"
+        {
             let aggregate = aggregates::find(&name.name).is_some();
             if !aggregate {
                 self.unsupported(name.span, "arithmetic on decimals");
@@ -303,13 +354,24 @@ impl Binder<'_> {
                 };
                 let ty = column.ty;
                 let cell = self.subquery(node, false);
-                Some(Typed { expr: Expr::Cell(cell), ty, name: None, is_column: false, span: name.span })
+                Some(Typed {
+                    expr: Expr::Cell(cell),
+                    ty,
+                    name: None,
+                    is_column: false,
+                    span: name.span,
+                })
             }
         }
     }
 
     /// The column where the table has it, the other expression where it has not.
-    fn column_ifexists(&mut self, name: &Ident, args: &[Arg], place: &mut Place<'_>) -> Option<Typed> {
+    fn column_ifexists(
+        &mut self,
+        name: &Ident,
+        args: &[Arg],
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
         self.arity(name, args.len(), 2, 2)?;
         let [column, other] = args else { return None };
         let column_name = self.expr(&column.value, place)?;
@@ -327,18 +389,34 @@ impl Binder<'_> {
         };
         let ty = place.columns.columns.get(at).map_or(other.ty, |c| c.ty);
         if ty != other.ty {
-            let what = format!("`column_ifexists()` of a {ty} column with a {} for its absence", other.ty);
+            let what =
+                format!("`column_ifexists()` of a {ty} column with a {} for its absence", other.ty);
             self.unsupported(name.span, &what);
             return None;
         }
-        Some(Typed { expr: Expr::Column(at), ty, name: Some(text.to_string()), is_column: false, span: name.span })
+        Some(Typed {
+            expr: Expr::Column(at),
+            ty,
+            name: Some(text.to_string()),
+            is_column: false,
+            span: name.span,
+        })
     }
 
     /// An aggregate inside of an expression: one value.
-    fn aggregate_scalar(&mut self, aggregate: &'static Aggregate, name: &Ident, args: &[Arg], place: &mut Place<'_>) -> Option<Typed> {
+    fn aggregate_scalar(
+        &mut self,
+        aggregate: &'static Aggregate,
+        name: &Ident,
+        args: &[Arg],
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
         let mut outputs = self.aggregate(aggregate, name, args, place)?;
         if outputs.len() != 1 {
-            self.unsupported(name.span, &format!("`{}` of several columns inside of an expression", name.name));
+            self.unsupported(
+                name.span,
+                &format!("`{}` of several columns inside of an expression", name.name),
+            );
             return None;
         }
         outputs.pop()
@@ -353,7 +431,8 @@ impl Binder<'_> {
         place: &mut Place<'_>,
     ) -> Option<Vec<Typed>> {
         let Some(aggregates) = place.aggregates.as_deref_mut() else {
-            let message = format!("The aggregate function '{}' is not allowed in this context", name.name);
+            let message =
+                format!("The aggregate function '{}' is not allowed in this context", name.name);
             self.error("KS144", name.span, message);
             return None;
         };
@@ -363,13 +442,20 @@ impl Binder<'_> {
         let mut sound = true;
         for arg in args {
             if matches!(arg.value.kind, ExprKind::Star) && aggregate.shape != Shape::Single {
-                let own: Vec<String> = bound.iter().filter(|b| b.is_column).filter_map(|b| b.name.clone()).collect();
+                let own: Vec<String> =
+                    bound.iter().filter(|b| b.is_column).filter_map(|b| b.name.clone()).collect();
                 for (at, column) in place.columns.columns.iter().enumerate() {
                     if own.contains(&column.name) || aggregates.grouped.contains(&at) {
                         continue;
                     }
                     let (expr, name) = (Expr::Column(at), Some(column.name.clone()));
-                    bound.push(Typed { expr, ty: column.ty, name, is_column: true, span: arg.value.span });
+                    bound.push(Typed {
+                        expr,
+                        ty: column.ty,
+                        name,
+                        is_column: true,
+                        span: arg.value.span,
+                    });
                     written.push(None);
                 }
                 continue;
@@ -470,7 +556,12 @@ impl Binder<'_> {
                         (Some(arg), _, None) => self.alone(arg)?,
                         (None, Some(default), _) => self.alone(default)?,
                         (None, None, _) => {
-                            self.arity(name, args.len(), function.params.len(), function.params.len())?;
+                            self.arity(
+                                name,
+                                args.len(),
+                                function.params.len(),
+                                function.params.len(),
+                            )?;
                             return None;
                         }
                     };

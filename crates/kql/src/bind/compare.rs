@@ -86,7 +86,8 @@ fn ordered(a: &Value, b: &Value, meeting: Meeting) -> Option<Ordering> {
 
 /// `<` and its like over these types.
 fn has_order(a: Type, b: Type) -> bool {
-    let scalar = |t: Type| t.is_number() || matches!(t, Type::Datetime | Type::Timespan | Type::Bool);
+    let scalar =
+        |t: Type| t.is_number() || matches!(t, Type::Datetime | Type::Timespan | Type::Bool);
     match (a, b) {
         (Type::Dynamic, Type::Dynamic) => true,
         (Type::Dynamic, other) | (other, Type::Dynamic) => other.is_number(),
@@ -113,11 +114,18 @@ fn symbol(op: BinaryOp) -> &'static str {
 
 impl Binder<'_> {
     fn undefined(&mut self, name: &str, at: Span, a: Type, b: Type) {
-        let message = format!("The operator '{name}' is not defined for the operand types {a} and {b}");
+        let message =
+            format!("The operator '{name}' is not defined for the operand types {a} and {b}");
         self.error("KS106", at, message);
     }
 
-    pub(super) fn binary(&mut self, op: BinaryOp, at: Span, left: Typed, right: Typed) -> Option<Typed> {
+    pub(super) fn binary(
+        &mut self,
+        op: BinaryOp,
+        at: Span,
+        left: Typed,
+        right: Typed,
+    ) -> Option<Typed> {
         let (a, b) = (left.ty, right.ty);
         match op {
             BinaryOp::Text(text) => self.text_op(text, at, left, right),
@@ -147,7 +155,10 @@ impl Binder<'_> {
                     _ => Ordering::is_ge,
                 };
                 let eval: Eval = Arc::new(move |args| {
-                    Value::from(ordered(args.value(0), args.value(1), meeting).map(|o| Value::Bool(test(o))))
+                    Value::from(
+                        ordered(args.value(0), args.value(1), meeting)
+                            .map(|o| Value::Bool(test(o))),
+                    )
                 });
                 Some(self.made(eval, vec![left, right], Type::Bool))
             }
@@ -155,7 +166,13 @@ impl Binder<'_> {
         }
     }
 
-    fn text_op(&mut self, op: &'static TextOp, at: Span, left: Typed, right: Typed) -> Option<Typed> {
+    fn text_op(
+        &mut self,
+        op: &'static TextOp,
+        at: Span,
+        left: Typed,
+        right: Typed,
+    ) -> Option<Typed> {
         let textual = |t: Type| matches!(t, Type::String | Type::Dynamic);
         if !textual(left.ty) || !textual(right.ty) {
             self.undefined(op.name, at, left.ty, right.ty);
@@ -182,14 +199,22 @@ impl Binder<'_> {
                 }
             },
             (Test::Regex, None) => Arc::new(move |args| {
-                Value::from(compile(&args.text(1)).ok().map(|r| Value::Bool(r.is_match(&args.text(0)))))
+                Value::from(
+                    compile(&args.text(1)).ok().map(|r| Value::Bool(r.is_match(&args.text(0)))),
+                )
             }),
         };
         Some(self.made(eval, vec![left, right], Type::Bool))
     }
 
     /// `in`, `in~` over values; `has_any`, `has_all`.
-    pub(super) fn in_list(&mut self, left: Typed, list: Vec<Typed>, negated: bool, folded: bool) -> Option<Typed> {
+    pub(super) fn in_list(
+        &mut self,
+        left: Typed,
+        list: Vec<Typed>,
+        negated: bool,
+        folded: bool,
+    ) -> Option<Typed> {
         for item in &list {
             if meet(left.ty, item.ty).is_none() {
                 let what = format!("comparing {} with {} by 'in'", left.ty, item.ty);
@@ -204,8 +229,9 @@ impl Binder<'_> {
                 if folded { Arc::from(&*fold(text)) } else { Arc::from(text) }
             };
             let set: HashSet<Key> = flat(&constants).map(|v| Key::Text(shape(&v.text()))).collect();
-            let eval: Eval =
-                Arc::new(move |args| Value::Bool(set.contains(&Key::Text(shape(&args.text(0)))) != negated));
+            let eval: Eval = Arc::new(move |args| {
+                Value::Bool(set.contains(&Key::Text(shape(&args.text(0)))) != negated)
+            });
             return Some(self.made(eval, vec![left], Type::Bool));
         }
         let (ty, types): (Type, Vec<Type>) = (left.ty, list.iter().map(|i| i.ty).collect());
@@ -235,14 +261,22 @@ impl Binder<'_> {
         let eval: Eval = Arc::new(move |args| {
             let text = fold(&args.text(0)).into_owned();
             let mut needles = flat(args.get(1..).unwrap_or_default());
-            let test = |needle: Value| crate::functions::text_ops::has(&text, &fold(&needle.text()));
+            let test =
+                |needle: Value| crate::functions::text_ops::has(&text, &fold(&needle.text()));
             Value::Bool(if all { needles.all(test) } else { needles.any(test) })
         });
         let args = std::iter::once(left).chain(list).collect();
         self.made(eval, args, Type::Bool)
     }
 
-    pub(super) fn between(&mut self, negated: bool, at: Span, value: Typed, low: Typed, high: Typed) -> Option<Typed> {
+    pub(super) fn between(
+        &mut self,
+        negated: bool,
+        at: Span,
+        value: Typed,
+        low: Typed,
+        high: Typed,
+    ) -> Option<Typed> {
         let types = (value.ty, low.ty, high.ty);
         let width = types == (Type::Datetime, Type::Datetime, Type::Timespan);
         if !width && !(has_order(types.0, types.1) && has_order(types.0, types.2)) {
@@ -257,13 +291,14 @@ impl Binder<'_> {
         let (to_low, to_high) = (meeting(types.1), meeting(types.2));
         let eval: Eval = Arc::new(move |args| {
             let high = match (args.datetime(1), args.timespan(2)) {
-                (Some(start), Some(span)) if width => {
-                    Value::from(start.checked_add(span).and_then(time::checked).map(Value::Datetime))
-                }
+                (Some(start), Some(span)) if width => Value::from(
+                    start.checked_add(span).and_then(time::checked).map(Value::Datetime),
+                ),
                 _ => args.value(2).clone(),
             };
             let above = ordered(args.value(0), args.value(1), to_low).map(Ordering::is_ge);
-            let below = ordered(args.value(0), &high, if width { Meeting::Plain } else { to_high }).map(Ordering::is_le);
+            let below = ordered(args.value(0), &high, if width { Meeting::Plain } else { to_high })
+                .map(Ordering::is_le);
             let inside = match (above, below) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -280,11 +315,14 @@ impl Binder<'_> {
         let (a, b) = (left.ty, right.ty);
         let result: Option<(Type, Eval)> = match (a, op, b) {
             (Type::Dynamic, _, other) | (other, _, Type::Dynamic)
-                if other == Type::Dynamic || other.is_number() || matches!(other, Datetime | Timespan) =>
+                if other == Type::Dynamic
+                    || other.is_number()
+                    || matches!(other, Datetime | Timespan) =>
             {
                 self.unsupported(at, "arithmetic on dynamic values");
                 if let Some(last) = self.found.last_mut() {
-                    last.help = Some("convert first: `tolong(…)`, `toreal(…)`, `todatetime(…)`".to_owned());
+                    last.help =
+                        Some("convert first: `tolong(…)`, `toreal(…)`, `todatetime(…)`".to_owned());
                 }
                 return None;
             }
@@ -293,31 +331,45 @@ impl Binder<'_> {
                     self.unsupported(at, "arithmetic on decimals");
                     return None;
                 }
-                Some(if a == Type::Real || b == Type::Real { (Type::Real, reals(op)) } else { (Type::Long, longs(op)) })
+                Some(if a == Type::Real || b == Type::Real {
+                    (Type::Real, reals(op))
+                } else {
+                    (Type::Long, longs(op))
+                })
             }
             (Datetime, Sub, Datetime) => Some((Timespan, ticks(i64::wrapping_sub, Timespan))),
-            (Datetime, Add, Timespan) | (Timespan, Add, Datetime) => Some((Datetime, ticks(i64::wrapping_add, Datetime))),
+            (Datetime, Add, Timespan) | (Timespan, Add, Datetime) => {
+                Some((Datetime, ticks(i64::wrapping_add, Datetime)))
+            }
             (Datetime, Sub, Timespan) => Some((Datetime, ticks(i64::wrapping_sub, Datetime))),
             (Timespan, Add, Timespan) => Some((Timespan, ticks(i64::wrapping_add, Timespan))),
             (Timespan, Sub, Timespan) => Some((Timespan, ticks(i64::wrapping_sub, Timespan))),
             (Timespan, Div, Timespan) => Some((
                 Type::Real,
                 Arc::new(|args| {
-                    let ratio = args.timespan(0).zip(args.timespan(1)).map(|(a, b)| num::long_to_real(a) / num::long_to_real(b));
+                    let ratio = args
+                        .timespan(0)
+                        .zip(args.timespan(1))
+                        .map(|(a, b)| num::long_to_real(a) / num::long_to_real(b));
                     Value::from(ratio.map(Value::Real))
                 }),
             )),
             (Timespan, Mod, Timespan) => Some((
                 Timespan,
                 Arc::new(|args| {
-                    let rest = args.timespan(0).zip(args.timespan(1)).and_then(|(a, b)| a.checked_rem_euclid(b));
+                    let rest = args
+                        .timespan(0)
+                        .zip(args.timespan(1))
+                        .and_then(|(a, b)| a.checked_rem_euclid(b));
                     Value::from(rest.map(Value::Timespan))
                 }),
             )),
             (Timespan, Mul | Div, n) | (n, Mul, Timespan) if n.is_integer() || n == Type::Real => {
                 Some((Timespan, scaled(matches!(op, Div))))
             }
-            (Datetime, Mul | Div | Add, Type::Long | Type::Int | Datetime) if !matches!((op, b), (Add, Type::Long | Type::Int)) => {
+            (Datetime, Mul | Div | Add, Type::Long | Type::Int | Datetime)
+                if !matches!((op, b), (Add, Type::Long | Type::Int)) =>
+            {
                 self.unsupported(at, &format!("'{}' on a datetime", symbol(op)));
                 return None;
             }
@@ -332,13 +384,18 @@ impl Binder<'_> {
 
     pub(super) fn negate(&mut self, at: Span, inner: Typed) -> Option<Typed> {
         let (ty, eval): (Type, Eval) = match inner.ty {
-            Type::Int | Type::Long => {
-                (Type::Long, Arc::new(|args| Value::from(args.long(0).map(|v| Value::Long(v.wrapping_neg())))))
+            Type::Int | Type::Long => (
+                Type::Long,
+                Arc::new(|args| Value::from(args.long(0).map(|v| Value::Long(v.wrapping_neg())))),
+            ),
+            Type::Real => {
+                (Type::Real, Arc::new(|args| Value::from(args.real(0).map(|v| Value::Real(-v)))))
             }
-            Type::Real => (Type::Real, Arc::new(|args| Value::from(args.real(0).map(|v| Value::Real(-v))))),
             Type::Timespan => (
                 Type::Timespan,
-                Arc::new(|args| Value::from(args.timespan(0).map(|v| Value::Timespan(v.wrapping_neg())))),
+                Arc::new(|args| {
+                    Value::from(args.timespan(0).map(|v| Value::Timespan(v.wrapping_neg())))
+                }),
             ),
             Type::Decimal => {
                 self.unsupported(at, "arithmetic on decimals");
@@ -378,7 +435,11 @@ fn longs(op: BinaryOp) -> Eval {
         BinaryOp::Div => |a, b| (b != 0).then(|| a.wrapping_div(b)),
         _ => |a, b| (b != 0).then(|| a.wrapping_rem_euclid(b)),
     };
-    Arc::new(move |args| Value::from(args.long(0).zip(args.long(1)).and_then(|(a, b)| compute(a, b)).map(Value::Long)))
+    Arc::new(move |args| {
+        Value::from(
+            args.long(0).zip(args.long(1)).and_then(|(a, b)| compute(a, b)).map(Value::Long),
+        )
+    })
 }
 
 fn reals(op: BinaryOp) -> Eval {
@@ -389,7 +450,9 @@ fn reals(op: BinaryOp) -> Eval {
         BinaryOp::Div => |a, b| a / b,
         _ => f64::rem_euclid,
     };
-    Arc::new(move |args| Value::from(args.real(0).zip(args.real(1)).map(|(a, b)| Value::Real(compute(a, b)))))
+    Arc::new(move |args| {
+        Value::from(args.real(0).zip(args.real(1)).map(|(a, b)| Value::Real(compute(a, b))))
+    })
 }
 
 /// Over the ticks of both sides.
@@ -410,7 +473,9 @@ fn scaled(divide: bool) -> Eval {
     Arc::new(move |args| {
         let Some(span) = args.timespan(0).or(args.timespan(1)) else { return Value::Null };
         let at = usize::from(args.timespan(0).is_some());
-        let whole = args.long(at).and_then(|n| if divide { span.checked_div(n) } else { span.checked_mul(n) });
+        let whole = args
+            .long(at)
+            .and_then(|n| if divide { span.checked_div(n) } else { span.checked_mul(n) });
         let real = || {
             let n = args.real(at)?;
             let span = num::long_to_real(span);

@@ -73,7 +73,12 @@ impl Binder<'_> {
         Typed { name, span, ..made }
     }
 
-    pub(super) fn column_index(&mut self, schema: &Schema, name: &str, span: Span) -> Option<usize> {
+    pub(super) fn column_index(
+        &mut self,
+        schema: &Schema,
+        name: &str,
+        span: Span,
+    ) -> Option<usize> {
         let at = schema.index(name);
         if at.is_none() {
             self.unknown_name(schema, name, span);
@@ -82,8 +87,9 @@ impl Binder<'_> {
     }
 
     fn unknown_name(&mut self, schema: &Schema, name: &str, span: Span) {
-        let message =
-            format!("The name '{name}' does not refer to any known column, table, variable or function");
+        let message = format!(
+            "The name '{name}' does not refer to any known column, table, variable or function"
+        );
         let mut error = Diagnostic::error("KS142", span, message);
         let scope = scope_names(&self.scope);
         let all = schema.names().chain(scope.iter().map(String::as_str));
@@ -152,13 +158,20 @@ impl Binder<'_> {
             if place.columns.index(name).is_some() {
                 let message = format!("The name '{name}' is not an aggregate or scalar function");
                 self.found.push(
-                    Diagnostic::error("KS236", span, message).help("group by the column, or take_any() of it"),
+                    Diagnostic::error("KS236", span, message)
+                        .help("group by the column, or take_any() of it"),
                 );
                 return None;
             }
         } else if let Some(at) = place.columns.index(name) {
             let ty = place.columns.columns.get(at).map_or(Type::Dynamic, |c| c.ty);
-            return Some(Typed { expr: Expr::Column(at), ty, name: Some(name.to_owned()), is_column: true, span });
+            return Some(Typed {
+                expr: Expr::Column(at),
+                ty,
+                name: Some(name.to_owned()),
+                is_column: true,
+                span,
+            });
         }
         match lookup(&self.scope, name) {
             Some(Entry::Scalar(value)) => {
@@ -181,14 +194,26 @@ impl Binder<'_> {
         }
     }
 
-    fn path(&mut self, base: Typed, step: Value, text: &str, at: Span, by_dot: bool) -> Option<Typed> {
+    fn path(
+        &mut self,
+        base: Typed,
+        step: Value,
+        text: &str,
+        at: Span,
+        by_dot: bool,
+    ) -> Option<Typed> {
         if base.ty != Type::Dynamic {
             if by_dot {
-                let message =
-                    format!("The name '{text}' does not refer to any known column, table, variable or function");
+                let message = format!(
+                    "The name '{text}' does not refer to any known column, table, variable or function"
+                );
                 self.error("KS142", at, message);
             } else {
-                self.error("KS147", at, "The element access operator [] is not allowed in this context");
+                self.error(
+                    "KS147",
+                    at,
+                    "The element access operator [] is not allowed in this context",
+                );
             }
             return None;
         }
@@ -204,8 +229,14 @@ impl Binder<'_> {
             let (step, text) = (step.clone(), step.text());
             return self.path(base, step, &text, index.span, false);
         }
-        if base.ty != Type::Dynamic || !(index.ty.is_integer() || matches!(index.ty, Type::String | Type::Dynamic)) {
-            self.error("KS147", index.span, "The element access operator [] is not allowed in this context");
+        if base.ty != Type::Dynamic
+            || !(index.ty.is_integer() || matches!(index.ty, Type::String | Type::Dynamic))
+        {
+            self.error(
+                "KS147",
+                index.span,
+                "The element access operator [] is not allowed in this context",
+            );
             return None;
         }
         let name = base.name.as_ref().map(|n| format!("{n}_"));
@@ -219,7 +250,13 @@ impl Binder<'_> {
         Some(Typed { name, ..self.made(eval, vec![base, index], Type::Dynamic) })
     }
 
-    fn logic(&mut self, and: bool, op: Span, parts: &[Ast], place: &mut Place<'_>) -> Option<Typed> {
+    fn logic(
+        &mut self,
+        and: bool,
+        op: Span,
+        parts: &[Ast],
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
         let bound: Vec<Option<Typed>> = parts.iter().map(|p| self.expr(p, place)).collect();
         let bound: Vec<Typed> = bound.into_iter().collect::<Option<_>>()?;
         for pair in bound.windows(2) {
@@ -227,8 +264,10 @@ impl Binder<'_> {
                 && (a.ty != Type::Bool || b.ty != Type::Bool)
             {
                 let word = if and { "and" } else { "or" };
-                let message =
-                    format!("The operator '{word}' is not defined for the operand types {} and {}", a.ty, b.ty);
+                let message = format!(
+                    "The operator '{word}' is not defined for the operand types {} and {}",
+                    a.ty, b.ty
+                );
                 self.error("KS106", op, message);
                 return None;
             }
@@ -239,7 +278,14 @@ impl Binder<'_> {
         Some(Typed { expr: folded(expr), ty: Type::Bool, name: None, is_column: false, span })
     }
 
-    fn membership(&mut self, op: InOp, at: Span, left: &Ast, list: &[Ast], place: &mut Place<'_>) -> Option<Typed> {
+    fn membership(
+        &mut self,
+        op: InOp,
+        at: Span,
+        left: &Ast,
+        list: &[Ast],
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
         let left = self.expr(left, place);
         let table = match list {
             [single] => self.table_operand(single),
@@ -266,8 +312,10 @@ impl Binder<'_> {
                 if !textual {
                     let name = if all { "has_all" } else { "has_any" };
                     let other = list.first().map_or(Type::String, |i| i.ty);
-                    let message =
-                        format!("The operator '{name}' is not defined for the operand types {} and {other}", left.ty);
+                    let message = format!(
+                        "The operator '{name}' is not defined for the operand types {} and {other}",
+                        left.ty
+                    );
                     self.error("KS106", at, message);
                     return None;
                 }
@@ -301,7 +349,9 @@ impl Binder<'_> {
                 None if self.catalog.schema(name).is_some() => Some(self.table(ast)),
                 None => None,
             },
-            ExprKind::Call { name, .. } if matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_))) => {
+            ExprKind::Call { name, .. }
+                if matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_))) =>
+            {
                 match self.source_expr(ast) {
                     Some(Bound::Table(node)) => Some(Some(node)),
                     Some(Bound::Scalar(_)) => None,

@@ -170,7 +170,11 @@ impl Binder<'_> {
     /// The value of the last statement, the `let`s before it in scope.
     fn statements(&mut self, statements: &[Statement], end: Span) -> Option<Bound> {
         if statements.len() > MAX_STATEMENTS {
-            self.error(TOO_COMPLEX, end, format!("The query has more than {MAX_STATEMENTS} statements"));
+            self.error(
+                TOO_COMPLEX,
+                end,
+                format!("The query has more than {MAX_STATEMENTS} statements"),
+            );
             return None;
         }
         let mut names = BTreeSet::new();
@@ -180,7 +184,10 @@ impl Binder<'_> {
             match statement {
                 Statement::Let(name, value) => {
                     if !names.insert(name.name.clone()) {
-                        let message = format!("A variable with the name '{}' has already been declared", name.name);
+                        let message = format!(
+                            "A variable with the name '{}' has already been declared",
+                            name.name
+                        );
                         self.error("KS201", name.span, message);
                     }
                     let entry = match &**value {
@@ -189,11 +196,13 @@ impl Binder<'_> {
                             Some(Bound::Scalar(value)) => Some(Entry::Scalar(value)),
                             None => None,
                         },
-                        LetValue::Function { params, body } => Some(Entry::Function(Rc::new(Function {
-                            params: params.clone(),
-                            body: body.clone(),
-                            scope: self.scope.clone(),
-                        }))),
+                        LetValue::Function { params, body } => {
+                            Some(Entry::Function(Rc::new(Function {
+                                params: params.clone(),
+                                body: body.clone(),
+                                scope: self.scope.clone(),
+                            })))
+                        }
                     };
                     // Names after a failed `let` would only repeat its failure.
                     let entry = entry?;
@@ -235,7 +244,11 @@ impl Binder<'_> {
             Op::Union { inputs, .. } => inputs.iter().map(|(n, _)| n.depth).max().unwrap_or(0),
         };
         if depth > MAX_NODES_DEEP {
-            self.error(TOO_COMPLEX, span, format!("More than {MAX_NODES_DEEP} operators follow one another"));
+            self.error(
+                TOO_COMPLEX,
+                span,
+                format!("More than {MAX_NODES_DEEP} operators follow one another"),
+            );
             return None;
         }
         Some(Arc::new(Node { schema, op, depth }))

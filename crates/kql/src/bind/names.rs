@@ -68,7 +68,12 @@ impl Names {
 
 impl Binder<'_> {
     /// The name of a column of `project`, `distinct`, `summarize` or `print`.
-    pub(super) fn column_name(&mut self, names: &mut Names, written: Option<&Ident>, value: &Typed) -> Option<String> {
+    pub(super) fn column_name(
+        &mut self,
+        names: &mut Names,
+        written: Option<&Ident>,
+        value: &Typed,
+    ) -> Option<String> {
         let (base, span) = match (written, &value.name) {
             (Some(ident), _) => (ident.name.as_str(), ident.span),
             (None, Some(name)) if value.is_column => (name.as_str(), value.span),

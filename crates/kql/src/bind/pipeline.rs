@@ -5,8 +5,8 @@ use super::names::Names;
 use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
 use crate::aggregates;
 use crate::ast::{
-    BinaryOp, Column, Expr as Ast, ExprKind, JoinKind, JoinOp, OpKind, Operator, Pipeline, SortKey as AstKey, Source,
-    UnionOp,
+    BinaryOp, Column, Expr as Ast, ExprKind, JoinKind, JoinOp, OpKind, Operator, Pipeline,
+    SortKey as AstKey, Source, UnionOp,
 };
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{conversion::to_type, nearest};
@@ -24,7 +24,9 @@ impl Binder<'_> {
             Source::Union(union, span) => self.union(None, union, *span)?,
             Source::Print(columns) => self.print(columns, pipeline.span)?,
             Source::Range { name, from, to, step } => self.range(&name.name, from, to, step)?,
-            Source::Datatable { columns, values, span } => self.datatable(columns, values, *span)?,
+            Source::Datatable { columns, values, span } => {
+                self.datatable(columns, values, *span)?
+            }
         };
         let mut node = source;
         for operator in &pipeline.ops {
@@ -39,14 +41,20 @@ impl Binder<'_> {
         match &ast.kind {
             ExprKind::Pipeline(pipeline) => self.pipeline_or_scalar(pipeline),
             ExprKind::Name(name) => match lookup(&self.scope, name) {
-                Some(Entry::Scalar(value)) => Some(Bound::Scalar(Typed { span: ast.span, ..value })),
+                Some(Entry::Scalar(value)) => {
+                    Some(Bound::Scalar(Typed { span: ast.span, ..value }))
+                }
                 Some(Entry::Table(node)) => Some(Bound::Table(node)),
                 _ => self.table(ast).map(Bound::Table),
             },
             ExprKind::Call { name, args } => {
                 if name.name == "materialize" {
                     let [arg] = args.as_slice() else {
-                        self.error("KS119", name.span, "The function 'materialize' expects 1 argument");
+                        self.error(
+                            "KS119",
+                            name.span,
+                            "The function 'materialize' expects 1 argument",
+                        );
                         return None;
                     };
                     return self.source_expr(&arg.value);
@@ -64,13 +72,18 @@ impl Binder<'_> {
     pub(super) fn table(&mut self, ast: &Ast) -> Option<Arc<Node>> {
         let ExprKind::Name(name) = &ast.kind else {
             if let ExprKind::Call { name, .. } = &ast.kind {
-                let known = name.name == "materialize" || matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_)));
+                let known = name.name == "materialize"
+                    || matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_)));
                 if !known {
                     let text = &name.name;
-                    if matches!(text.as_str(), "table" | "workspace" | "database" | "cluster" | "app" | "adx") {
+                    if matches!(
+                        text.as_str(),
+                        "table" | "workspace" | "database" | "cluster" | "app" | "adx"
+                    ) {
                         self.unsupported(name.span, &format!("function `{text}`"));
                     } else {
-                        let message = format!("The name '{text}' does not refer to any known table function");
+                        let message =
+                            format!("The name '{text}' does not refer to any known table function");
                         self.error("KS211", name.span, message);
                     }
                     return None;
@@ -87,17 +100,27 @@ impl Binder<'_> {
         match lookup(&self.scope, name) {
             Some(Entry::Table(node)) => return Some(node),
             Some(Entry::Scalar(_)) => {
-                self.error("KS106", ast.span, format!("The name '{name}' is a scalar, a table is expected here"));
+                self.error(
+                    "KS106",
+                    ast.span,
+                    format!("The name '{name}' is a scalar, a table is expected here"),
+                );
                 return None;
             }
             Some(Entry::Function(_)) => {
-                self.error("KS117", ast.span, format!("The function '{name}' requires an argument list"));
+                self.error(
+                    "KS117",
+                    ast.span,
+                    format!("The function '{name}' requires an argument list"),
+                );
                 return None;
             }
             None => {}
         }
         let Some(schema) = self.catalog.schema(name) else {
-            let message = format!("The name '{name}' does not refer to any known table, tabular variable or function");
+            let message = format!(
+                "The name '{name}' does not refer to any known table, tabular variable or function"
+            );
             let mut error = Diagnostic::error("KS204", ast.span, message);
             let names = scope_names(&self.scope);
             if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
@@ -145,7 +168,9 @@ impl Binder<'_> {
             (Type::Datetime, Type::Datetime, Type::Timespan) => Type::Datetime,
             (Type::Timespan, Type::Timespan, Type::Timespan) => Type::Timespan,
             (a, _, c) => {
-                let message = format!("The operator 'range' is not defined for the operand types {a} and {c}");
+                let message = format!(
+                    "The operator 'range' is not defined for the operand types {a} and {c}"
+                );
                 self.error("KS106", step.span, message);
                 return None;
             }
@@ -159,10 +184,18 @@ impl Binder<'_> {
         self.node(Schema::new([(name, ty)]), op, span)
     }
 
-    fn datatable(&mut self, columns: &[(crate::ast::Ident, Type)], values: &[Ast], span: Span) -> Option<Arc<Node>> {
+    fn datatable(
+        &mut self,
+        columns: &[(crate::ast::Ident, Type)],
+        values: &[Ast],
+        span: Span,
+    ) -> Option<Arc<Node>> {
         let schema = Schema::new(columns.iter().map(|(name, ty)| (name.name.clone(), *ty)));
         if columns.is_empty() || values.len() % columns.len() != 0 {
-            let message = format!("Incorrect number of data values. The values should appear in multiples of {}", columns.len());
+            let message = format!(
+                "Incorrect number of data values. The values should appear in multiples of {}",
+                columns.len()
+            );
             self.error("KS173", span, message);
             return None;
         }
@@ -253,8 +286,12 @@ impl Binder<'_> {
             return Some(());
         }
         self.found.push(
-            Diagnostic::error("KS116", value.span, "The value of type 'dynamic' is not allowed in this context")
-                .help("convert it: `tostring(…)`"),
+            Diagnostic::error(
+                "KS116",
+                value.span,
+                "The value of type 'dynamic' is not allowed in this context",
+            )
+            .help("convert it: `tostring(…)`"),
         );
         None
     }
@@ -302,7 +339,10 @@ impl Binder<'_> {
             let name = match (column.names.first(), &value.name) {
                 (Some(written), _) => {
                     if !names.declare(&written.name) {
-                        let message = format!("A column with the name '{}' is already declared", written.name);
+                        let message = format!(
+                            "A column with the name '{}' is already declared",
+                            written.name
+                        );
                         self.error("KS171", written.span, message);
                         return None;
                     }
@@ -315,7 +355,9 @@ impl Binder<'_> {
             };
             names.reserve(std::iter::once(name.as_str()));
             if let Some(at) = places.get(&name) {
-                if let (Some(column), Some(expr)) = (schema.columns.get_mut(*at), exprs.get_mut(*at)) {
+                if let (Some(column), Some(expr)) =
+                    (schema.columns.get_mut(*at), exprs.get_mut(*at))
+                {
                     column.ty = value.ty;
                     *expr = value.expr;
                 }
@@ -328,11 +370,21 @@ impl Binder<'_> {
         self.node(schema, Op::Project(input, exprs), span)
     }
 
-    fn distinct(&mut self, input: Arc<Node>, columns: &[Column], star: Option<Span>, span: Span) -> Option<Arc<Node>> {
+    fn distinct(
+        &mut self,
+        input: Arc<Node>,
+        columns: &[Column],
+        star: Option<Span>,
+        span: Span,
+    ) -> Option<Arc<Node>> {
         let input = match star {
             Some(star) => {
                 if input.schema.columns.iter().any(|c| c.ty == Type::Dynamic) {
-                    self.error("KS116", star, "The value of type 'dynamic' is not allowed in this context");
+                    self.error(
+                        "KS116",
+                        star,
+                        "The value of type 'dynamic' is not allowed in this context",
+                    );
                     return None;
                 }
                 input
@@ -348,7 +400,13 @@ impl Binder<'_> {
         self.node(input.schema.clone(), Op::Distinct(input), span)
     }
 
-    fn summarize(&mut self, input: Arc<Node>, columns: &[Column], by: &[Column], span: Span) -> Option<Arc<Node>> {
+    fn summarize(
+        &mut self,
+        input: Arc<Node>,
+        columns: &[Column],
+        by: &[Column],
+        span: Span,
+    ) -> Option<Arc<Node>> {
         let mut names = Names::default();
         let keys = self.values(by, &input.schema);
         let mut sound = keys.is_some();
@@ -367,7 +425,8 @@ impl Binder<'_> {
             Expr::Column(at) => Some(at),
             _ => None,
         });
-        let mut aggregates = Aggregates { calls: Vec::new(), next: by.len(), grouped: grouped.collect() };
+        let mut aggregates =
+            Aggregates { calls: Vec::new(), next: by.len(), grouped: grouped.collect() };
         for column in columns {
             let outputs = self.outputs(column, &input.schema, &mut aggregates);
             let Some(outputs) = outputs else {
@@ -375,7 +434,11 @@ impl Binder<'_> {
                 continue;
             };
             if let Some(extra) = column.names.get(outputs.len()) {
-                self.error("KS005", extra.span, "Expected: as many names as the aggregate has columns");
+                self.error(
+                    "KS005",
+                    extra.span,
+                    "Expected: as many names as the aggregate has columns",
+                );
                 sound = false;
                 continue;
             }
@@ -399,7 +462,12 @@ impl Binder<'_> {
     }
 
     /// The columns of one expression of `summarize`.
-    fn outputs(&mut self, column: &Column, schema: &Schema, aggregates: &mut Aggregates) -> Option<Vec<Typed>> {
+    fn outputs(
+        &mut self,
+        column: &Column,
+        schema: &Schema,
+        aggregates: &mut Aggregates,
+    ) -> Option<Vec<Typed>> {
         let mut place = Place { columns: schema, aggregates: Some(aggregates) };
         if let ExprKind::Call { name, args } = &column.expr.kind
             && let Some(aggregate) = aggregates::find(&name.name)
@@ -411,7 +479,12 @@ impl Binder<'_> {
         self.expr(&column.expr, &mut place).map(|v| vec![v])
     }
 
-    fn union(&mut self, first: Option<Arc<Node>>, union: &UnionOp, span: Span) -> Option<Arc<Node>> {
+    fn union(
+        &mut self,
+        first: Option<Arc<Node>>,
+        union: &UnionOp,
+        span: Span,
+    ) -> Option<Arc<Node>> {
         let mut inputs: Vec<(Arc<Node>, String)> = Vec::new();
         if let Some(node) = first {
             let name = source_name(&node).unwrap_or_else(|| format!("union_arg{}", inputs.len()));
@@ -428,7 +501,8 @@ impl Binder<'_> {
             }
             match self.table(ast) {
                 Some(node) => {
-                    let name = source_name(&node).unwrap_or_else(|| format!("union_arg{}", inputs.len()));
+                    let name =
+                        source_name(&node).unwrap_or_else(|| format!("union_arg{}", inputs.len()));
                     inputs.push((node, name));
                 }
                 None => sound = false,
@@ -459,7 +533,10 @@ impl Binder<'_> {
                 continue;
             };
             dropped.push(b);
-            let types = (left.schema.columns.get(a).map(|c| c.ty), right.schema.columns.get(b).map(|c| c.ty));
+            let types = (
+                left.schema.columns.get(a).map(|c| c.ty),
+                right.schema.columns.get(b).map(|c| c.ty),
+            );
             let (Some(x), Some(y)) = types else { continue };
             if x == Type::Dynamic || y == Type::Dynamic {
                 self.unsupported(on.span, "a dynamic value as the key of a join");
@@ -509,7 +586,8 @@ impl Binder<'_> {
                 (Some(a), Some(b)) => Some((a, b)),
                 (None, None) => self.column_index(left, name, on.span).map(|a| (a, 0)),
                 _ => {
-                    let message = format!("The column '{name}' must exist on both sides of the join");
+                    let message =
+                        format!("The column '{name}' must exist on both sides of the join");
                     self.error("KS145", on.span, message);
                     None
                 }

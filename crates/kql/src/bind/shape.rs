@@ -28,8 +28,12 @@ impl Binder<'_> {
             let at = self.column_index(schema, &pattern.text, pattern.span)?;
             return Some(vec![at]);
         }
-        let all: Vec<usize> =
-            schema.names().enumerate().filter(|(_, n)| matches(&pattern.text, n)).map(|(at, _)| at).collect();
+        let all: Vec<usize> = schema
+            .names()
+            .enumerate()
+            .filter(|(_, n)| matches(&pattern.text, n))
+            .map(|(at, _)| at)
+            .collect();
         if all.is_empty() && pattern.text != "*" {
             let message = format!("The name '{}' does not refer to any known column", pattern.text);
             self.error("KS142", pattern.span, message);
@@ -51,7 +55,8 @@ impl Binder<'_> {
 
     /// The input's columns at the places, in that order.
     fn pick(&mut self, input: Arc<Node>, places: &[usize], span: crate::Span) -> Option<Arc<Node>> {
-        let columns = places.iter().filter_map(|at| input.schema.columns.get(*at).cloned()).collect();
+        let columns =
+            places.iter().filter_map(|at| input.schema.columns.get(*at).cloned()).collect();
         let exprs = places.iter().map(|at| Expr::Column(*at)).collect();
         self.node(Schema { columns }, Op::Project(input, exprs), span)
     }
@@ -64,7 +69,8 @@ impl Binder<'_> {
         span: crate::Span,
     ) -> Option<Arc<Node>> {
         let chosen = self.selected(patterns, &input.schema)?;
-        let places: Vec<usize> = (0..input.schema.columns.len()).filter(|at| chosen.contains(at) == keep).collect();
+        let places: Vec<usize> =
+            (0..input.schema.columns.len()).filter(|at| chosen.contains(at) == keep).collect();
         self.pick(input, &places, span)
     }
 
@@ -98,13 +104,19 @@ impl Binder<'_> {
         self.pick(input, &places, span)
     }
 
-    pub(super) fn rename(&mut self, input: Arc<Node>, columns: &[AstColumn], span: crate::Span) -> Option<Arc<Node>> {
+    pub(super) fn rename(
+        &mut self,
+        input: Arc<Node>,
+        columns: &[AstColumn],
+        span: crate::Span,
+    ) -> Option<Arc<Node>> {
         let mut renamed: Vec<Column> = input.schema.columns.clone();
         let mut sound = Some(());
         let mut sources = HashSet::new();
         let mut targets = HashSet::new();
         for column in columns {
-            let (Some(target), ExprKind::Name(source)) = (column.names.first(), &column.expr.kind) else {
+            let (Some(target), ExprKind::Name(source)) = (column.names.first(), &column.expr.kind)
+            else {
                 self.error("KS110", column.expr.span, "Column rename assignment expected");
                 sound = None;
                 continue;
@@ -114,7 +126,8 @@ impl Binder<'_> {
                 continue;
             };
             if !targets.insert(target.name.as_str()) || !sources.insert(at) {
-                let message = format!("A column with the name '{}' is already declared", target.name);
+                let message =
+                    format!("A column with the name '{}' is already declared", target.name);
                 self.error("KS171", target.span, message);
                 sound = None;
             }
@@ -188,7 +201,9 @@ impl Binder<'_> {
                     .collect();
                 let places = origins
                     .iter()
-                    .map(|o| o.as_ref().and_then(|(name, ty)| index.get(&(name.as_str(), *ty)).copied()))
+                    .map(|o| {
+                        o.as_ref().and_then(|(name, ty)| index.get(&(name.as_str(), *ty)).copied())
+                    })
                     .collect();
                 drop(index);
                 (node, places)

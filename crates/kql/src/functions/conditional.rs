@@ -16,12 +16,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     // The pairs of `case` are more than a signature can say: the binder checks them.
     Function::plain(
         "case",
-        &[Signature::new(&[Takes::CommonOrDynamic], Type::Dynamic).from(3).up_to(65_535).giving(Gives::Common)],
+        &[Signature::new(&[Takes::CommonOrDynamic], Type::Dynamic)
+            .from(3)
+            .up_to(65_535)
+            .giving(Gives::Common)],
         case,
     ),
     Function::plain(
         "coalesce",
-        &[Signature::new(&[Takes::Common, Takes::Common], Type::Dynamic).up_to(64).giving(Gives::Common)],
+        &[Signature::new(&[Takes::Common, Takes::Common], Type::Dynamic)
+            .up_to(64)
+            .giving(Gives::Common)],
         |args| args.iter().find(|a| !is_empty(a)).or(args.last()).cloned(),
     ),
     Function::plain("isempty", ANY_TO_BOOL, |args| Some(Value::Bool(is_empty(args.value(0))))),

@@ -39,7 +39,8 @@ fn parse_json(args: &[Value]) -> Option<Value> {
         Value::String(text) if text.is_empty() => None,
         // Text that is no JSON stays text.
         Value::String(text) => Some(
-            serde_json::from_str(text).map_or_else(|_| Value::from_json(Json::from(&**text)), Value::from_json),
+            serde_json::from_str(text)
+                .map_or_else(|_| Value::from_json(Json::from(&**text)), Value::from_json),
         ),
         other => Some(other.clone()),
     }
@@ -114,8 +115,12 @@ pub(crate) fn to_type(value: &Value, to: Type) -> Option<Value> {
             other => other.as_long().map(|v| Value::Decimal(Decimal::from_long(v))),
         },
         Type::Bool => match value {
-            Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
-            Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
+            Value::String(text) if text.trim().eq_ignore_ascii_case("true") => {
+                Some(Value::Bool(true))
+            }
+            Value::String(text) if text.trim().eq_ignore_ascii_case("false") => {
+                Some(Value::Bool(false))
+            }
             Value::String(text) => text.trim().parse::<i64>().ok().map(|v| Value::Bool(v != 0)),
             other => other.as_real().map(|v| Value::Bool(v != 0.0)),
         },

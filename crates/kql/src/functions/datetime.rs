@@ -33,17 +33,27 @@ macro_rules! part {
 }
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::made("now", &[Signature::new(&[Takes::Is(Type::Timespan)], Type::Datetime).from(0)], |p| {
-        let now = p.now;
-        Ok(Arc::new(move |args| {
-            let offset = if args.is_empty() { Some(0) } else { args.timespan(0) };
-            Value::from(offset.and_then(|o| time::checked(now.checked_add(o)?)).map(Value::Datetime))
-        }))
-    }),
+    Function::made(
+        "now",
+        &[Signature::new(&[Takes::Is(Type::Timespan)], Type::Datetime).from(0)],
+        |p| {
+            let now = p.now;
+            Ok(Arc::new(move |args| {
+                let offset = if args.is_empty() { Some(0) } else { args.timespan(0) };
+                Value::from(
+                    offset.and_then(|o| time::checked(now.checked_add(o)?)).map(Value::Datetime),
+                )
+            }))
+        },
+    ),
     Function::made("ago", &[Signature::new(&[Takes::Is(Type::Timespan)], Type::Datetime)], |p| {
         let now = p.now;
         Ok(Arc::new(move |args| {
-            Value::from(args.timespan(0).and_then(|o| time::checked(now.checked_sub(o)?)).map(Value::Datetime))
+            Value::from(
+                args.timespan(0)
+                    .and_then(|o| time::checked(now.checked_sub(o)?))
+                    .map(Value::Datetime),
+            )
         }))
     }),
     period!("startofday", Unit::Ticks(DAY), false).named(Naming::First),
@@ -66,12 +76,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::made(
         "datetime_diff",
         &[Signature::new(&[TEXT, DATETIME, DATETIME], Type::Long)],
-        |p| with_unit(p, |unit| Arc::new(move |args| Value::from(diff(unit, args.datetime(1), args.datetime(2))))),
+        |p| {
+            with_unit(p, |unit| {
+                Arc::new(move |args| Value::from(diff(unit, args.datetime(1), args.datetime(2))))
+            })
+        },
     ),
     Function::made(
         "datetime_add",
         &[Signature::new(&[TEXT, Takes::Integer, DATETIME], Type::Datetime)],
-        |p| with_unit(p, |unit| Arc::new(move |args| Value::from(add(unit, args.long(1), args.datetime(2))))),
+        |p| {
+            with_unit(p, |unit| {
+                Arc::new(move |args| Value::from(add(unit, args.long(1), args.datetime(2))))
+            })
+        },
     ),
     Function::plain(
         "make_datetime",
@@ -81,20 +99,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("unixtime_seconds_todatetime", EPOCH, |args| epoch(args, SECOND)),
     Function::plain("unixtime_milliseconds_todatetime", EPOCH, |args| epoch(args, MILLISECOND)),
     Function::plain("unixtime_microseconds_todatetime", EPOCH, |args| epoch(args, MICROSECOND)),
-    Function::made(
-        "format_datetime",
-        &[Signature::new(&[DATETIME, TEXT], Type::String)],
-        |p| {
-            let Some(Some(format)) = p.consts.get(1) else {
-                return Err(Refusal::Unsupported("format_datetime() with a format that is not a constant".to_owned()));
-            };
-            let parts = format_parts(&format.text())
-                .ok_or_else(|| Refusal::Unsupported(format!("the format `{format}`")))?;
-            Ok(Arc::new(move |args| {
-                Value::from(args.datetime(0).map_or_else(String::new, |t| format_datetime(&parts, t)))
-            }))
-        },
-    )
+    Function::made("format_datetime", &[Signature::new(&[DATETIME, TEXT], Type::String)], |p| {
+        let Some(Some(format)) = p.consts.get(1) else {
+            return Err(Refusal::Unsupported(
+                "format_datetime() with a format that is not a constant".to_owned(),
+            ));
+        };
+        let parts = format_parts(&format.text())
+            .ok_or_else(|| Refusal::Unsupported(format!("the format `{format}`")))?;
+        Ok(Arc::new(move |args| {
+            Value::from(args.datetime(0).map_or_else(String::new, |t| format_datetime(&parts, t)))
+        }))
+    })
     .named(Naming::First),
 ];
 
@@ -128,7 +144,9 @@ fn with_unit(prepare: &Prepare<'_>, make: fn(Unit) -> Eval) -> Made {
         return Err(Refusal::Argument(0, "KS129", "The expression must be a constant".to_owned()));
     };
     unit_named(&name.text()).map(make).ok_or_else(|| {
-        let message = format!("`{name}` is not a period: year, quarter, month, week, day, hour, minute, second …");
+        let message = format!(
+            "`{name}` is not a period: year, quarter, month, week, day, hour, minute, second …"
+        );
         Refusal::Argument(0, crate::diagnostics::BAD_LITERAL, message)
     })
 }
@@ -147,7 +165,9 @@ fn boundary(ticks: i64, unit: Unit, offset: i64, end: bool) -> Option<Value> {
     // The last tick of year 9999 ends where no datetime starts.
     let next = match (unit, end) {
         (Unit::Months(months), _) => match time::add_months(start, shift.checked_mul(months)?) {
-            None if end && time::date_of(start).year == 9999 && offset == 0 => time::MAX_DATETIME + 1,
+            None if end && time::date_of(start).year == 9999 && offset == 0 => {
+                time::MAX_DATETIME + 1
+            }
             other => other?,
         },
         (Unit::Ticks(size), _) => start.checked_add(shift.checked_mul(size)?)?,
@@ -213,7 +233,9 @@ fn format_parts(format: &str) -> Option<Vec<Part>> {
     for c in format.chars() {
         match (parts.last_mut(), c) {
             (Some(Part::Field(last, len)), _) if *last == c => *len += 1,
-            (_, 'd' | 'f' | 'F' | 'h' | 'H' | 'm' | 'M' | 's' | 'y' | 't') => parts.push(Part::Field(c, 1)),
+            (_, 'd' | 'f' | 'F' | 'h' | 'H' | 'm' | 'M' | 's' | 'y' | 't') => {
+                parts.push(Part::Field(c, 1))
+            }
             (_, ' ' | '/' | '-' | ':' | ',' | '.' | '_' | '[' | ']') => parts.push(Part::Text(c)),
             _ => return None,
         }

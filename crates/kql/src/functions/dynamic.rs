@@ -23,7 +23,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("pack_dictionary", PACK, pack),
     Function::plain("strcat_array", &[Signature::new(&[DYNAMIC, ANY], Type::String)], |args| {
         let items = args.json(0)?.as_array()?;
-        let parts: Vec<_> = items.iter().map(|item| Value::from_json(item.clone()).text()).collect();
+        let parts: Vec<_> =
+            items.iter().map(|item| Value::from_json(item.clone()).text()).collect();
         Some(Value::from(parts.join(&args.text(1))))
     }),
     Function::plain("bag_keys", &[Signature::new(&[DYNAMIC], Type::Dynamic)], |args| {
@@ -53,7 +54,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         for at in 1..args.len() {
             drop.extend(args.json(at)?.as_array()?.iter().map(Json::to_string));
         }
-        let kept = args.json(0)?.as_array()?.iter().filter(|item| !drop.contains(&item.to_string()));
+        let kept =
+            args.json(0)?.as_array()?.iter().filter(|item| !drop.contains(&item.to_string()));
         Some(distinct(kept.cloned()))
     }),
     Function::plain("set_intersect", SETS, |args| {
@@ -76,7 +78,8 @@ fn array_length(args: &[Value]) -> Option<Value> {
 }
 
 fn pack(args: &[Value]) -> Option<Value> {
-    let pairs = args.chunks_exact(2).map(|pair| (pair.text(0).to_string(), pair.value(1).to_json()));
+    let pairs =
+        args.chunks_exact(2).map(|pair| (pair.text(0).to_string(), pair.value(1).to_json()));
     Some(Value::from_json(Json::Object(pairs.collect())))
 }
 

@@ -23,16 +23,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("floor", BIN, bin).named(Naming::First),
     Function::plain(
         "round",
-        &[Signature::new(&[Takes::Number, Takes::Is(Type::Long)], Type::Real).from(1).giving(Gives::First)],
+        &[Signature::new(&[Takes::Number, Takes::Is(Type::Long)], Type::Real)
+            .from(1)
+            .giving(Gives::First)],
         round,
     )
     .named(Naming::First),
-    Function::plain("ceiling", &[Signature::new(&[Takes::Number], Type::Real).giving(Gives::First)], |args| {
-        match args.value(0) {
+    Function::plain(
+        "ceiling",
+        &[Signature::new(&[Takes::Number], Type::Real).giving(Gives::First)],
+        |args| match args.value(0) {
             Value::Real(v) => Some(Value::Real(v.ceil())),
             other => Some(other.clone()),
-        }
-    }),
+        },
+    ),
     Function::plain(
         "abs",
         &[
@@ -50,8 +54,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("max_of", EXTREME, |args| extreme(args, Ordering::Greater)),
     Function::plain("min_of", EXTREME, |args| extreme(args, Ordering::Less)),
     Function::plain("isnan", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_nan()))),
-    Function::plain("isinf", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_infinite()))),
-    Function::plain("isfinite", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_finite()))),
+    Function::plain("isinf", REAL_TO_BOOL, |args| {
+        args.real(0).map(|v| Value::Bool(v.is_infinite()))
+    }),
+    Function::plain("isfinite", REAL_TO_BOOL, |args| {
+        args.real(0).map(|v| Value::Bool(v.is_finite()))
+    }),
     Function::plain("sqrt", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt()))),
     Function::plain("exp", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp()))),
     Function::plain("log", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln()))),
@@ -64,7 +72,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// The start of the bin, counted from zero; from 0001-01-01 for datetimes. No bin of zero or less.
 fn bin(args: &[Value]) -> Option<Value> {
-    let whole = |value: i64, size: i64| (size > 0).then(|| value.wrapping_sub(value.rem_euclid(size)));
+    let whole =
+        |value: i64, size: i64| (size > 0).then(|| value.wrapping_sub(value.rem_euclid(size)));
     match (args.value(0), args.value(1)) {
         (Value::Datetime(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Datetime),
         (Value::Timespan(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Timespan),

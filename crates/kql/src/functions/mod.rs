@@ -179,7 +179,10 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The candidate that is at most two letters away.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     if name.len() > 64 {
         return None;
     }
@@ -272,9 +275,10 @@ pub(crate) fn regex_of(
     at: usize,
 ) -> Result<impl Fn(&[Value]) -> Option<regex::Regex> + Send + Sync + use<>, Refusal> {
     let fixed = match prepare.consts.get(at) {
-        Some(Some(pattern)) => Some(compile(&pattern.text()).map_err(|error| {
-            Refusal::Argument(at, crate::diagnostics::BAD_LITERAL, error)
-        })?),
+        Some(Some(pattern)) => Some(
+            compile(&pattern.text())
+                .map_err(|error| Refusal::Argument(at, crate::diagnostics::BAD_LITERAL, error))?,
+        ),
         _ => None,
     };
     // A clone of a regex shares the compiled program.

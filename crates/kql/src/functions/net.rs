@@ -9,8 +9,11 @@ const TEXT: Takes = Takes::Is(Type::String);
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("ipv4_is_private", &[Signature::new(&[TEXT], Type::Bool)], |args| {
         let (address, bits) = network(&args.text(0))?;
-        let inside = |net: [u8; 4], prefix: u32| bits >= prefix && within(address, u32::from_be_bytes(net), prefix);
-        let private = inside([10, 0, 0, 0], 8) || inside([172, 16, 0, 0], 12) || inside([192, 168, 0, 0], 16);
+        let inside = |net: [u8; 4], prefix: u32| {
+            bits >= prefix && within(address, u32::from_be_bytes(net), prefix)
+        };
+        let private =
+            inside([10, 0, 0, 0], 8) || inside([172, 16, 0, 0], 12) || inside([192, 168, 0, 0], 16);
         Some(Value::Bool(private))
     }),
     Function::plain("ipv4_is_in_range", &[Signature::new(&[TEXT, TEXT], Type::Bool)], |args| {
@@ -32,7 +35,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
             network(&args.text(0))?;
             let any = args.iter().skip(1).any(|range| match range {
                 Value::Dynamic(json) => json.as_array().is_some_and(|items| {
-                    items.iter().filter_map(|i| i.as_str()).any(|r| in_range(&args.text(0), r) == Some(true))
+                    items
+                        .iter()
+                        .filter_map(|i| i.as_str())
+                        .any(|r| in_range(&args.text(0), r) == Some(true))
                 }),
                 other => in_range(&args.text(0), &other.text()) == Some(true),
             });

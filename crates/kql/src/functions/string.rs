@@ -24,10 +24,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("strcat", &[Signature::new(&[ANY], Type::String).up_to(64)], |args| {
         Some(Value::from(args.iter().map(Value::text).collect::<Vec<_>>().concat()))
     }),
-    Function::plain("strcat_delim", &[Signature::new(&[ANY, ANY, ANY], Type::String).up_to(64)], |args| {
-        let parts: Vec<_> = args.iter().skip(1).map(Value::text).collect();
-        Some(Value::from(parts.join(&args.text(0))))
-    }),
+    Function::plain(
+        "strcat_delim",
+        &[Signature::new(&[ANY, ANY, ANY], Type::String).up_to(64)],
+        |args| {
+            let parts: Vec<_> = args.iter().skip(1).map(Value::text).collect();
+            Some(Value::from(parts.join(&args.text(0))))
+        },
+    ),
     Function::plain(
         "substring",
         &[Signature::new(&[ANY, Takes::Integer, Takes::Integer], Type::String).from(2)],
@@ -48,13 +52,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
             std::cmp::Ordering::Greater => 1,
         }))
     }),
-    Function::plain("replace_string", &[Signature::new(&[TEXT, TEXT, TEXT], Type::String)], |args| {
-        let (text, from) = (args.text(0), args.text(1));
-        if from.is_empty() {
-            return Some(Value::String(text));
-        }
-        Some(Value::from(text.replace(&*from, &args.text(2))))
-    }),
+    Function::plain(
+        "replace_string",
+        &[Signature::new(&[TEXT, TEXT, TEXT], Type::String)],
+        |args| {
+            let (text, from) = (args.text(0), args.text(1));
+            if from.is_empty() {
+                return Some(Value::String(text));
+            }
+            Some(Value::from(text.replace(&*from, &args.text(2))))
+        },
+    ),
     Function::made("replace_regex", &[Signature::new(&[TEXT, TEXT, TEXT], Type::String)], |p| {
         let regex = regex_of(p, 1)?;
         Ok(Arc::new(move |args| {
@@ -70,13 +78,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .named(Naming::First),
     Function::made("trim", &[Signature::new(&[TEXT, TEXT], Type::String)], |p| trim(p, true, true)),
-    Function::made("trim_start", &[Signature::new(&[TEXT, TEXT], Type::String)], |p| trim(p, true, false)),
-    Function::made("trim_end", &[Signature::new(&[TEXT, TEXT], Type::String)], |p| trim(p, false, true)),
+    Function::made("trim_start", &[Signature::new(&[TEXT, TEXT], Type::String)], |p| {
+        trim(p, true, false)
+    }),
+    Function::made("trim_end", &[Signature::new(&[TEXT, TEXT], Type::String)], |p| {
+        trim(p, false, true)
+    }),
     Function::made("extract", &[Signature::new(&[TEXT, LONG, TEXT], Type::String)], extract),
     Function::plain("countof", &[Signature::new(&[ANY, ANY], Type::Long)], |args| {
         let (text, part) = (args.text(0), args.text(1));
         // Overlapping places count, as in the service.
-        let starts = text.char_indices().filter(|(at, _)| text.get(*at..).is_some_and(|t| t.starts_with(&*part)));
+        let starts = text
+            .char_indices()
+            .filter(|(at, _)| text.get(*at..).is_some_and(|t| t.starts_with(&*part)));
         Some(Value::Long(if part.is_empty() { 0 } else { num::len_to_long(starts.count()) }))
     }),
 ];

@@ -1,7 +1,7 @@
 //! `join` and `lookup`: the right side is held by key, the left side streams past it.
 
 use crate::ast::JoinKind;
-use crate::plan::{Expr, Node, RunError, RunState, Rows, row_size};
+use crate::plan::{Expr, Node, Rows, RunError, RunState, row_size};
 use crate::schema::{Row, Schema};
 use crate::value::{Key, Value};
 use std::collections::{HashMap, HashSet};
@@ -26,7 +26,11 @@ fn missing(schema: &Schema) -> Row {
     schema.columns.iter().map(|c| c.ty.missing()).collect()
 }
 
-pub(super) fn run<'a>(kind: JoinKind, sides: Sides<'a>, run: &Rc<RunState<'a>>) -> Result<Rows<'a>, RunError> {
+pub(super) fn run<'a>(
+    kind: JoinKind,
+    sides: Sides<'a>,
+    run: &Rc<RunState<'a>>,
+) -> Result<Rows<'a>, RunError> {
     let mut held = Held { rows: Vec::new(), matched: Vec::new(), by_key: HashMap::new() };
     for row in super::open(sides.right, run) {
         let row = row?;
@@ -79,7 +83,10 @@ pub(super) fn run<'a>(kind: JoinKind, sides: Sides<'a>, run: &Rc<RunState<'a>>) 
                 None => {
                     let right = matches!(
                         kind,
-                        JoinKind::RightOuter | JoinKind::FullOuter | JoinKind::RightSemi | JoinKind::RightAnti
+                        JoinKind::RightOuter
+                            | JoinKind::FullOuter
+                            | JoinKind::RightSemi
+                            | JoinKind::RightAnti
                     );
                     if !right {
                         return None;

@@ -8,7 +8,7 @@ mod order;
 mod summarize;
 
 use crate::num;
-use crate::plan::{Expr, Node, Op, RunError, RunState, Rows};
+use crate::plan::{Expr, Node, Op, Rows, RunError, RunState};
 use crate::schema::{Row, Schema};
 use crate::value::Value;
 use std::collections::HashSet;
@@ -55,7 +55,9 @@ pub(crate) fn open<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
             }))
         }
         Op::Sort(input, keys) => deferred(move || order::sort(open(input, &run), keys, &run)),
-        Op::Top(input, count, key) => deferred(move || order::top(open(input, &run), count, key, &run)),
+        Op::Top(input, count, key) => {
+            deferred(move || order::top(open(input, &run), count, key, &run))
+        }
         Op::Take(input, count) => match whole(count, "take", &run) {
             Ok(count) => Box::new(open(input, &run).take(count)),
             Err(error) => Box::new(std::iter::once(Err(error))),
@@ -72,21 +74,28 @@ pub(crate) fn open<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
             let sides = join::Sides { left, right, keys, right_columns };
             deferred(move || join::run(*kind, sides, &run))
         }
-        Op::Union { inputs, sources } => Box::new(inputs.iter().enumerate().flat_map(move |(at, (input, places))| {
-            let source = sources.as_ref().and_then(|s| s.get(at)).map(|s| Value::from(s.as_str()));
-            let rows = open(input, &run);
-            rows.map(move |row| {
-                let row = row?;
-                let values = places.iter().zip(&node.schema.columns).map(|(place, column)| {
-                    place.and_then(|p| row.get(p).cloned()).unwrap_or_else(|| column.ty.missing())
-                });
-                // The source's name fills the first column.
-                Ok(match &source {
-                    Some(source) => std::iter::once(source.clone()).chain(values.skip(1)).collect(),
-                    None => values.collect(),
+        Op::Union { inputs, sources } => {
+            Box::new(inputs.iter().enumerate().flat_map(move |(at, (input, places))| {
+                let source =
+                    sources.as_ref().and_then(|s| s.get(at)).map(|s| Value::from(s.as_str()));
+                let rows = open(input, &run);
+                rows.map(move |row| {
+                    let row = row?;
+                    let values = places.iter().zip(&node.schema.columns).map(|(place, column)| {
+                        place
+                            .and_then(|p| row.get(p).cloned())
+                            .unwrap_or_else(|| column.ty.missing())
+                    });
+                    // The source's name fills the first column.
+                    Ok(match &source {
+                        Some(source) => {
+                            std::iter::once(source.clone()).chain(values.skip(1)).collect()
+                        }
+                        None => values.collect(),
+                    })
                 })
-            })
-        })),
+            }))
+        }
     }
 }
 
@@ -129,7 +138,12 @@ fn checked(mut row: Row, schema: &Schema) -> Result<Row, String> {
         match value.ty() {
             None => *value = column.ty.missing(),
             Some(ty) if ty == column.ty => {}
-            Some(ty) => return Err(format!("column `{}` is {}, the value is {ty}", column.name, column.ty)),
+            Some(ty) => {
+                return Err(format!(
+                    "column `{}` is {}, the value is {ty}",
+                    column.name, column.ty
+                ));
+            }
         }
     }
     Ok(row)
@@ -143,7 +157,10 @@ fn range<'a>(from: &Expr, to: &Expr, step: &Expr, run: &RunState<'_>) -> Rows<'a
     };
     if let (Some(first), Some(last), Some(step)) = (ticks(&from), ticks(&to), ticks(&step)) {
         if step == 0 {
-            return Box::new(std::iter::once(Err(RunError::Value { operator: "range", problem: "the step is zero" })));
+            return Box::new(std::iter::once(Err(RunError::Value {
+                operator: "range",
+                problem: "the step is zero",
+            })));
         }
         let wrap = match from {
             Value::Datetime(_) => Value::Datetime,
@@ -157,11 +174,18 @@ fn range<'a>(from: &Expr, to: &Expr, step: &Expr, run: &RunState<'_>) -> Rows<'a
             Some(Ok(vec![wrap(at)]))
         }));
     }
-    let (Some(first), Some(last), Some(step)) = (from.as_real(), to.as_real(), step.as_real()) else {
-        return Box::new(std::iter::once(Err(RunError::Value { operator: "range", problem: "a bound is null" })));
+    let (Some(first), Some(last), Some(step)) = (from.as_real(), to.as_real(), step.as_real())
+    else {
+        return Box::new(std::iter::once(Err(RunError::Value {
+            operator: "range",
+            problem: "a bound is null",
+        })));
     };
     if step == 0.0 || !step.is_finite() {
-        return Box::new(std::iter::once(Err(RunError::Value { operator: "range", problem: "the step is zero" })));
+        return Box::new(std::iter::once(Err(RunError::Value {
+            operator: "range",
+            problem: "the step is zero",
+        })));
     }
     let mut next = first;
     Box::new(std::iter::from_fn(move || {

@@ -1,6 +1,6 @@
 //! `sort` and `top`: both keep the order of rows that compare equal.
 
-use crate::plan::{Expr, RunError, RunState, Rows, SortKey, row_size};
+use crate::plan::{Expr, Rows, RunError, RunState, SortKey, row_size};
 use crate::schema::Row;
 use crate::value::Value;
 use std::cmp::Ordering;
@@ -27,7 +27,11 @@ fn by<'k>(keys: &'k [SortKey]) -> impl Fn(&Keyed, &Keyed) -> Ordering + 'k {
     }
 }
 
-pub(super) fn sort<'a>(rows: Rows<'a>, keys: &[SortKey], run: &RunState<'_>) -> Result<Rows<'a>, RunError> {
+pub(super) fn sort<'a>(
+    rows: Rows<'a>,
+    keys: &[SortKey],
+    run: &RunState<'_>,
+) -> Result<Rows<'a>, RunError> {
     let mut all: Vec<Keyed> = Vec::new();
     for row in rows {
         let row = row?;

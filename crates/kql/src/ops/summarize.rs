@@ -1,7 +1,7 @@
 //! `summarize`: one accumulator per aggregate and group.
 
 use crate::aggregates::Accumulator;
-use crate::plan::{AggregateCall, Expr, RunError, RunState, Rows, row_size};
+use crate::plan::{AggregateCall, Expr, Rows, RunError, RunState, row_size};
 use crate::schema::Row;
 use crate::value::{Key, Value};
 use std::collections::HashMap;
@@ -32,7 +32,11 @@ pub(super) fn run<'a>(
         let key: Vec<Key> = values.iter().map(Value::key).collect();
         let at = *places.entry(key).or_insert(groups.len());
         if at == groups.len() {
-            run.hold("summarize", 1, row_size(&values).saturating_mul(2).saturating_add(64 * calls.len()))?;
+            run.hold(
+                "summarize",
+                1,
+                row_size(&values).saturating_mul(2).saturating_add(64 * calls.len()),
+            )?;
             groups.push(group(values, calls));
         }
         let Some(group) = groups.get_mut(at) else { continue };

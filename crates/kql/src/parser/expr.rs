@@ -79,7 +79,8 @@ impl Parser<'_> {
             "matches" => {
                 let start = self.step();
                 let at = start.to(self.expect_word("regex")?);
-                let op = text_ops::find("matches regex").map(|t| Comparator::Binary(BinaryOp::Text(t)));
+                let op =
+                    text_ops::find("matches regex").map(|t| Comparator::Binary(BinaryOp::Text(t)));
                 return Ok(op.map(|op| (op, at)));
             }
             "in" => Comparator::In(InOp::In { negated: false, folded: false }),
@@ -188,7 +189,8 @@ impl Parser<'_> {
                 self.step();
                 let mut text = first.to_string();
                 // Strings side by side are one string.
-                while let Kind::Literal(Value::String(next), Type::String) = self.kind_at(0).clone() {
+                while let Kind::Literal(Value::String(next), Type::String) = self.kind_at(0).clone()
+                {
                     self.step();
                     text.push_str(&next);
                 }

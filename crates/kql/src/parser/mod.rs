@@ -180,7 +180,11 @@ impl<'a> Parser<'a> {
             self.step();
             let name = self.ident()?;
             self.expect("=")?;
-            let value = if self.is_function() { self.function()? } else { LetValue::Pipeline(self.pipeline()?) };
+            let value = if self.is_function() {
+                self.function()?
+            } else {
+                LetValue::Pipeline(self.pipeline()?)
+            };
             return Ok(Statement::Let(name, Box::new(value)));
         }
         if let Some(word @ ("set" | "declare" | "alias" | "restrict" | "pattern")) = word
@@ -314,7 +318,10 @@ impl<'a> Parser<'a> {
             Some(name) if ops::is_unsupported_source(name) && !self.op_ahead(1, "|") => {
                 let end = matches!(self.kind_at(1), Kind::End) || self.op_ahead(1, ";");
                 if !end {
-                    return Err(Diagnostic::unsupported(self.span(), &format!("operator `{name}`")));
+                    return Err(Diagnostic::unsupported(
+                        self.span(),
+                        &format!("operator `{name}`"),
+                    ));
                 }
             }
             Some(name) if ops::is_operator(name) && !called => {
@@ -370,7 +377,9 @@ impl<'a> Parser<'a> {
     fn starts_expression(&self) -> bool {
         match self.kind_at(0) {
             Kind::Literal(..) => true,
-            Kind::Name => !matches!(self.word(), Some("by" | "on" | "with" | "to" | "step" | "from")),
+            Kind::Name => {
+                !matches!(self.word(), Some("by" | "on" | "with" | "to" | "step" | "from"))
+            }
             Kind::Op(op) => *op == "[",
             Kind::End => false,
         }

@@ -1,7 +1,9 @@
 //! The operators after a pipe: one entry of a table each.
 
 use super::{Parsed, Parser};
-use crate::ast::{Expr, ExprKind, JoinKind, JoinOp, NamePattern, OpKind, Operator, SortKey, UnionOp};
+use crate::ast::{
+    Expr, ExprKind, JoinKind, JoinOp, NamePattern, OpKind, Operator, SortKey, UnionOp,
+};
 use crate::diagnostics::{Diagnostic, Span};
 use crate::lexer::Kind;
 
@@ -33,19 +35,60 @@ const OPERATORS: &[(&str, ParseOp)] = &[
 
 /// What the service runs and the engine does not.
 pub(crate) const UNSUPPORTED: &[&str] = &[
-    "as", "assert-schema", "consume", "evaluate", "execute-and-cache", "externaldata", "external_data", "facet", "find",
-    "fork", "getschema", "graph-mark-components", "graph-match", "graph-merge", "graph-shortest-paths",
-    "graph-to-table", "graph-where-edges", "graph-where-nodes", "invoke", "macro-expand", "make-graph",
-    "make-series", "mv-apply", "mv-expand", "mvexpand", "mvapply", "parse", "parse-kv", "parse-where",
-    "partition", "partition-by", "project-by-names", "reduce", "render", "sample", "sample-distinct", "scan", "search",
-    "top-hitters", "top-nested",
+    "as",
+    "assert-schema",
+    "consume",
+    "evaluate",
+    "execute-and-cache",
+    "externaldata",
+    "external_data",
+    "facet",
+    "find",
+    "fork",
+    "getschema",
+    "graph-mark-components",
+    "graph-match",
+    "graph-merge",
+    "graph-shortest-paths",
+    "graph-to-table",
+    "graph-where-edges",
+    "graph-where-nodes",
+    "invoke",
+    "macro-expand",
+    "make-graph",
+    "make-series",
+    "mv-apply",
+    "mv-expand",
+    "mvexpand",
+    "mvapply",
+    "parse",
+    "parse-kv",
+    "parse-where",
+    "partition",
+    "partition-by",
+    "project-by-names",
+    "reduce",
+    "render",
+    "sample",
+    "sample-distinct",
+    "scan",
+    "search",
+    "top-hitters",
+    "top-nested",
 ];
 
 /// Operators that make rows and may start a query.
 pub(crate) fn is_unsupported_source(name: &str) -> bool {
     matches!(
         name,
-        "externaldata" | "external_data" | "find" | "search" | "evaluate" | "graph" | "macro" | "entity_group"
+        "externaldata"
+            | "external_data"
+            | "find"
+            | "search"
+            | "evaluate"
+            | "graph"
+            | "macro"
+            | "entity_group"
     )
 }
 
@@ -96,7 +139,9 @@ impl Parser<'_> {
         if self.word().is_none() {
             return Err(self.expected("a chart"));
         }
-        while !matches!(self.kind_at(0), Kind::End) && !["|", ";", "}"].iter().any(|o| self.is_op(o)) {
+        while !matches!(self.kind_at(0), Kind::End)
+            && !["|", ";", "}"].iter().any(|o| self.is_op(o))
+        {
             self.step();
         }
         Ok(Operator { kind: OpKind::Nothing, span })
@@ -221,13 +266,18 @@ impl Parser<'_> {
             self.step();
             self.ident()?;
             self.expect("=")?;
-            if matches!(self.kind_at(0), Kind::Literal(..)) { self.step() } else { self.ident()?.span };
+            if matches!(self.kind_at(0), Kind::Literal(..)) {
+                self.step()
+            } else {
+                self.ident()?.span
+            };
         }
         Ok(())
     }
 
     pub(super) fn union(&mut self) -> Parsed<UnionOp> {
-        let mut op = UnionOp { inner: false, source_column: None, fuzzy: false, tables: Vec::new() };
+        let mut op =
+            UnionOp { inner: false, source_column: None, fuzzy: false, tables: Vec::new() };
         loop {
             self.hints()?;
             if !self.op_ahead(1, "=") {
@@ -306,7 +356,11 @@ impl Parser<'_> {
             return Err(self.expected("a table"));
         }
         if !self.eat_word("on") {
-            return Err(Diagnostic::error("KS006", self.here(), "Missing join on condition clause"));
+            return Err(Diagnostic::error(
+                "KS006",
+                self.here(),
+                "Missing join on condition clause",
+            ));
         }
         let mut on = vec![self.expr()?];
         while self.eat(",") {
