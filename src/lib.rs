@@ -3,6 +3,15 @@
 //!
 //! Two things happen: *evaluate* a watch and *deliver* one alert to one receiver.
 
+pub mod azure;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod hosts;
+pub mod http;
+pub mod local;
 pub mod notify;
+mod planted;
 pub mod ports;
 pub mod watch;
+pub mod wire;

@@ -1,3 +1,7 @@
 //! The `hsmwatch` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hsmwatch::cli::run()
+}

@@ -2,9 +2,18 @@
 //! an argument; nothing here waits, reads or writes.
 
 pub mod alert;
+pub mod build;
 pub mod duration;
+pub mod fingerprint;
+pub mod head;
+pub mod intake;
+pub mod own;
+pub mod plan;
 pub mod presets;
 pub mod row;
 pub mod rule;
 pub mod schedule;
+pub mod seen;
 pub mod severity;
+pub mod step;
+pub mod tables;

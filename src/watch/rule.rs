@@ -64,6 +64,28 @@ pub struct Rule {
     pub attack: Option<String>,
 }
 
+impl Rule {
+    /// The query with `exclude` appended: all of the text that is asked, but for the window's two constants.
+    pub fn text(&self) -> String {
+        match &self.exclude {
+            // On a line of its own, so that a comment at the query's end swallows nothing.
+            Some(predicate) => {
+                let query = self.query.trim_end().trim_end_matches(';').trim_end();
+                format!("{query}\n| where not({predicate}\n)")
+            }
+            None => self.query.clone(),
+        }
+    }
+
+    /// How long a key that was told is held back.
+    pub fn hold(&self) -> TimeDelta {
+        self.renotify.unwrap_or(match self.kind {
+            Kind::Event { lookback } => lookback.unwrap_or(TimeDelta::days(1)),
+            Kind::Window { window, .. } => window,
+        })
+    }
+}
+
 /// A rule as written in `[[rule]]` or in a preset: what is absent is `None`. Durations are parsed; nothing else is checked.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

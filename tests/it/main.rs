@@ -1,3 +1,14 @@
 //! Black-box tests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests stop at the first surprise, and read the clock"
+)]
 
 mod arrows;
+mod http;
+mod identity;
+mod logs;
+mod store;
+#[path = "../support/mod.rs"]
+mod support;

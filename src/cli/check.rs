@@ -1,0 +1,89 @@
+//! `check`: looks at configuration and rules, without any network.
+
+use super::report::{out, talk};
+use super::setup::{self, Ready};
+use super::{Context, Done, Format};
+use crate::watch::duration;
+use crate::watch::rule::Kind;
+use crate::watch::schedule::Schedule;
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Check the configuration and every rule, without any network
+///
+/// Reports all problems at once, each with file, line, column and what to do. Exit code 2 if there are any.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Take warnings for errors
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Done {
+    let setup = setup::load(context)?;
+    // Receivers, transport and workspaces are made, and thrown away: what they refuse is told here too.
+    setup.transport()?;
+    let receivers = setup.receivers()?;
+    setup.watches()?;
+    setup.warn();
+    if context.format == Format::Json {
+        let rules: Vec<_> = setup
+            .rules
+            .iter()
+            .map(|Ready { rule, preset, offline, .. }| {
+                json!({
+                    "id": rule.id, "title": rule.title, "severity": rule.severity, "preset": preset,
+                    "schedule": schedule(&rule.schedule), "kind": kind(&rule.kind),
+                    "receivers": setup::told(rule, &receivers), "offline": offline.is_empty(),
+                })
+            })
+            .collect();
+        out(json!({
+            "configuration": setup.source, "rules": rules,
+            "workspaces": setup.config.workspaces.iter().map(|w| &w.name).collect::<Vec<_>>(),
+            "receivers": receivers.iter().map(|r| &r.name).collect::<Vec<_>>(),
+            "warnings": setup.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }));
+    } else {
+        let width = setup.rules.iter().map(|r| r.rule.id.len()).max().unwrap_or(0);
+        for Ready { rule, .. } in &setup.rules {
+            let told = setup::told(rule, &receivers);
+            let told = if told.is_empty() { "nobody".to_owned() } else { told.join(", ") };
+            out(format!(
+                "{:<width$}  {:<8}  {:<18}  {:<22}  → {told}",
+                rule.id,
+                rule.severity.as_str(),
+                schedule(&rule.schedule),
+                kind(&rule.kind),
+            ));
+        }
+        let n = setup.warnings.len();
+        talk(format!(
+            "{}: {} rules, {} workspaces, {} receivers: fine{}",
+            setup.source,
+            setup.rules.len(),
+            setup.config.workspaces.len(),
+            receivers.len(),
+            if n == 0 { String::new() } else { format!(", with {n} warnings") }
+        ));
+    }
+    let fine = !args.strict || setup.warnings.is_empty();
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// When a rule is evaluated, in words.
+pub(crate) fn schedule(schedule: &Schedule) -> String {
+    match schedule {
+        Schedule::Every(every) => format!("every {}", duration::text(*every)),
+        Schedule::Cron { text, .. } => format!("cron {text}"),
+    }
+}
+
+/// How a rule is run, in words.
+pub(crate) fn kind(kind: &Kind) -> String {
+    match kind {
+        Kind::Event { lookback: None } => "event".to_owned(),
+        Kind::Event { lookback: Some(l) } => format!("event, lookback {}", duration::text(*l)),
+        Kind::Window { window, .. } => format!("window {}", duration::text(*window)),
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line: one verb a file. The only place that prints, and the only one that turns configuration into an engine.
+
+mod check;
+mod report;
+mod run;
+mod setup;
+mod verify;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use report::Stop;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const AFTER: &str = "\
+First steps:
+  hsmwatch demo                          see it at work: no account, no configuration
+  hsmwatch check                         look at the configuration and the rules
+  hsmwatch run --once                    one tick on this machine, for cron
+  hsmwatch run                           keep watching until told to stop
+
+Exit codes: 0 fine; 1 it ran and the answer is no; 2 usage or configuration.
+Data goes to standard output, talk to standard error.";
+
+/// Watches the audit log of an Azure Cloud HSM and tells people what happened to their keys and users: signed, once, and
+/// without a miss.
+#[derive(Debug, Parser)]
+#[command(name = "hsmwatch", version, about, long_about, after_help = AFTER)]
+pub(crate) struct Cli {
+    /// The configuration [default: hsmwatch.toml if it is there, else HSMWATCH_* variables alone]
+    #[arg(long, global = true, env = "HSMWATCH_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// How to print
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::Args),
+    Check(check::Args),
+    Verify(verify::Args),
+}
+
+/// Runs the verb that the command line names.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; anything else is usage.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            report::clap(&error);
+            return ExitCode::from(code);
+        }
+    };
+    let context = Context { config: cli.config, format: cli.format };
+    let done = match cli.verb {
+        Verb::Run(args) => run::run(&context, &args),
+        Verb::Check(args) => check::run(&context, &args),
+        Verb::Verify(args) => verify::run(&context, &args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(stop) => stop.report(),
+    }
+}
+
+/// What every verb knows.
+#[derive(Debug)]
+pub(crate) struct Context {
+    config: Option<PathBuf>,
+    format: Format,
+}
+
+/// A verb's end: an exit code, or why it stopped.
+pub(crate) type Done = Result<ExitCode, Stop>;
+
+/// An asynchronous runtime for a verb.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Stop::no(format!("cannot start: {e}")))
+}
+
+/// The definition of the command line, for tests and generated help.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

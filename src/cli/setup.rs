@@ -1,0 +1,325 @@
+//! From configuration to engine: the only place that knows both.
+
+use super::Context;
+use super::report::{Stop, talk};
+use crate::azure::identity::for_endpoint;
+use crate::azure::logs::{LogAnalytics, LogAnalyticsOptions, PAUSES, WAIT};
+use crate::config::{
+    self, Config, Input, Known, Lookup as _, Problem, Problems, RulePlace, Source, State, System,
+};
+use crate::engine::{Engine, LogsLink, Watch, Workspace};
+use crate::http::{Endpoint, HttpTransport};
+use crate::local::disk::DiskStore;
+use crate::notify::{self, Receiver, links, sign::SigningKey};
+use crate::ports::{LogSource, StateStore, Transport};
+use crate::watch::build::{At, Built, RuleProblem, build};
+use crate::watch::fingerprint::{Hash, hex};
+use crate::watch::plan::Timing;
+use crate::watch::presets;
+use crate::watch::row::Row;
+use crate::watch::rule::Rule;
+use secrecy::ExposeSecret as _;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::Path;
+use std::sync::Arc;
+use url::Url;
+
+const FILE: &str = "hsmwatch.toml";
+
+/// A rule, ready to be watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    pub(crate) rule: Arc<Rule>,
+    /// What it returns when there is nothing.
+    pub(crate) over_nothing: Vec<Row>,
+    /// What the embedded engine cannot do of it.
+    pub(crate) offline: Vec<Problem>,
+    /// Whether it is a preset.
+    pub(crate) preset: bool,
+}
+
+/// A configuration and its rules.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) rules: Vec<Ready>,
+    pub(crate) warnings: Vec<Problem>,
+    /// As the user would name it.
+    pub(crate) source: String,
+    lookup: System,
+}
+
+/// The presets as the configuration may name them.
+pub(crate) fn known() -> Known {
+    Known {
+        preset_ids: presets::all().iter().map(|preset| preset.spec.id.clone()).collect(),
+        sets: presets::sets(),
+    }
+}
+
+/// Reads the configuration: the file named, `hsmwatch.toml`, or the environment alone.
+pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
+    let path = context.config.clone().or_else(|| {
+        let default = Path::new(FILE);
+        default.is_file().then(|| default.to_owned())
+    });
+    let Some(path) = path else {
+        let lookup = System::here();
+        let loaded = config::load(Input::Environment, &known(), &lookup).map_err(|problems| {
+            Stop::from(problems).hint(format!(
+                "there is no {FILE} here and no --config; `hsmwatch demo` needs neither"
+            ))
+        })?;
+        return finish(loaded, "environment".to_owned(), lookup);
+    };
+    let name = path.display().to_string();
+    let lookup = System::beside(&path);
+    let text = std::fs::read_to_string(&path).map_err(|e| {
+        Stop::usage(format!("cannot read the configuration `{name}`: {e}"))
+            .hint("name it with --config or HSMWATCH_CONFIG")
+    })?;
+    let loaded = config::load(Input::File { name: &name, text: &text }, &known(), &lookup)?;
+    finish(loaded, name, lookup)
+}
+
+fn finish(loaded: config::Loaded, source: String, lookup: System) -> Result<Setup, Stop> {
+    let config::Loaded { config, mut warnings } = loaded;
+    let (rules, more) = rules(&config)?;
+    warnings.extend(more);
+    Ok(Setup { config, rules, warnings, source, lookup })
+}
+
+/// Builds the rules that are on: presets with their overrides, then the user's own. All problems at once.
+fn rules(config: &Config) -> Result<(Vec<Ready>, Vec<Problem>), Problems> {
+    let files = config.workspaces.iter().any(|w| matches!(w.source, Source::Files { .. }));
+    let mut ready = Vec::new();
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    let presets = config.presets.iter().filter_map(|id| presets::get(id)).map(|preset| {
+        let over = config.overrides.iter().find(|(spec, _)| spec.id == preset.spec.id);
+        let spec = match over {
+            Some((over, _)) => preset.spec.clone().overridden_by(over.clone()),
+            None => preset.spec.clone(),
+        };
+        (spec, over.map(|(_, place)| place), true)
+    });
+    let own = config.own_rules.iter().map(|(spec, place)| (spec.clone(), Some(place), false));
+    for (spec, place, preset) in presets.chain(own) {
+        if spec.enabled == Some(false) {
+            continue;
+        }
+        let id = spec.id.clone();
+        let Built { rule, over_nothing, problems } = build(spec, &config.schedule);
+        let (offline, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(|p| p.offline);
+        for problem in problems {
+            let told = located(&id, place, &problem);
+            if problem.warning { warnings.push(told) } else { errors.push(told) }
+        }
+        let offline: Vec<Problem> = offline.iter().map(|p| located(&id, place, p)).collect();
+        if files {
+            errors.extend(offline.clone())
+        } else {
+            warnings.extend(offline.clone())
+        }
+        if let Some(rule) = rule {
+            ready.push(Ready { rule: Arc::new(rule), over_nothing, offline, preset });
+        }
+    }
+    if errors.is_empty() { Ok((ready, warnings)) } else { Err(Problems(errors)) }
+}
+
+fn located(id: &str, place: Option<&RulePlace>, problem: &RuleProblem) -> Problem {
+    let at = place.map(|place| match problem.at {
+        At::Rule => place.rule.clone(),
+        At::Query(offset) => {
+            place.query.as_ref().map_or_else(|| place.rule.clone(), |q| q.at(offset))
+        }
+        At::Exclude(offset) => {
+            place.exclude.as_ref().map_or_else(|| place.rule.clone(), |e| e.at(offset))
+        }
+    });
+    let mut message = format!("rule `{id}`: {}", problem.message);
+    if let Some(excerpt) = &problem.excerpt {
+        for line in excerpt.lines() {
+            message.push_str("\n    ");
+            message.push_str(line);
+        }
+    }
+    Problem { place: at, message, hint: problem.hint.clone() }
+}
+
+impl Setup {
+    /// Says what is odd.
+    pub(crate) fn warn(&self) {
+        for warning in &self.warnings {
+            talk(format!("warning: {warning}"));
+        }
+    }
+
+    /// The receivers, without their addresses.
+    pub(crate) fn receivers(&self) -> Result<Vec<Receiver>, Stop> {
+        self.config.receivers.iter().map(receiver).collect()
+    }
+
+    /// The way to the receivers.
+    pub(crate) fn transport(&self) -> Result<Arc<dyn Transport>, Stop> {
+        let endpoints: BTreeMap<String, Endpoint> = self
+            .config
+            .receivers
+            .iter()
+            .map(|receiver| {
+                let endpoint = Endpoint {
+                    url: receiver.url.text.clone(),
+                    allow_networks: receiver.allow_networks.clone(),
+                };
+                (receiver.name.clone(), endpoint)
+            })
+            .collect();
+        let transport = HttpTransport::new(endpoints).map_err(|e| Stop::usage(e.to_string()))?;
+        Ok(Arc::new(transport))
+    }
+
+    /// Where state lives.
+    pub(crate) fn store(&self) -> Result<Arc<dyn StateStore>, Stop> {
+        match &self.config.state {
+            State::Folder(path) => {
+                let store = DiskStore::open(path).map_err(|e| Stop::no(e.to_string()))?;
+                Ok(Arc::new(store))
+            }
+            State::Blob { .. } => Err(Stop::usage(
+                "`[state] account_url`: state in Blob Storage is not there yet: use `path`",
+            )),
+        }
+    }
+
+    /// The workspaces, with the way to each.
+    pub(crate) fn workspaces(&self) -> Result<Vec<Arc<Workspace>>, Stop> {
+        self.config.workspaces.iter().map(|workspace| self.workspace(workspace)).collect()
+    }
+
+    fn workspace(&self, workspace: &config::Workspace) -> Result<Arc<Workspace>, Stop> {
+        let name = workspace.name.clone();
+        let bad = |why: String| Stop::usage(format!("workspace `{name}`: {why}"));
+        let cloud = self.config.cloud;
+        let (id, source, resource_id): (String, Arc<dyn LogSource>, Option<String>) =
+            match &workspace.source {
+                Source::LogAnalytics { id, endpoint, resource_id } => {
+                    let endpoint = match endpoint {
+                        Some(url) => url.clone(),
+                        None => Url::parse(&format!("https://{}", cloud.query_host()))
+                            .map_err(|e| bad(e.to_string()))?,
+                    };
+                    let azure = match cloud {
+                        config::Cloud::Public => crate::azure::Cloud::Public,
+                        config::Cloud::UsGov => crate::azure::Cloud::UsGov,
+                        config::Cloud::China => crate::azure::Cloud::China,
+                    };
+                    let credential = for_endpoint(&endpoint, azure, |name| self.lookup.var(name))
+                        .map_err(|e| bad(e.to_string()))?;
+                    let loopback = crate::azure::is_loopback(&endpoint);
+                    let options = LogAnalyticsOptions {
+                        endpoint,
+                        workspace_id: id.clone(),
+                        scope: cloud.query_scope().to_owned(),
+                        credential,
+                        http: crate::azure::client(loopback).map_err(|e| bad(e.to_string()))?,
+                        wait: WAIT,
+                        pauses: PAUSES,
+                    };
+                    let source = LogAnalytics::new(options).map_err(|e| bad(e.to_string()))?;
+                    (id.clone(), Arc::new(source), resource_id.clone())
+                }
+                Source::Files { globs } => (name.clone(), file_logs(globs, &name)?, None),
+            };
+        let portal = cloud.portal_host();
+        let logs_link: Box<LogsLink> = Box::new(move |kql, window, about| {
+            // Without the workspace's own ARM id, the HSM's: the blade opens with that scope.
+            let resource = resource_id.as_deref().or(about)?;
+            links::logs_link(portal, None, resource, kql, window)
+        });
+        Ok(Arc::new(Workspace { id, name: workspace.name.clone(), source, logs_link }))
+    }
+
+    /// Every rule on every workspace it runs on.
+    pub(crate) fn watches(&self) -> Result<Vec<Watch>, Stop> {
+        let receivers = self.receivers()?;
+        let mut watches = Vec::new();
+        for workspace in self.workspaces()? {
+            for Ready { rule, over_nothing, .. } in &self.rules {
+                let here =
+                    rule.workspaces.as_ref().is_none_or(|names| names.contains(&workspace.name));
+                if here {
+                    watches.push(Watch {
+                        workspace: Arc::clone(&workspace),
+                        rule: Arc::clone(rule),
+                        receivers: told(rule, &receivers),
+                        over_nothing: over_nothing.clone(),
+                    });
+                }
+            }
+        }
+        Ok(watches)
+    }
+
+    /// The engine.
+    pub(crate) fn engine(&self) -> Result<Engine, Stop> {
+        Ok(Engine::new(
+            self.store()?,
+            self.transport()?,
+            self.receivers()?,
+            self.timing(),
+            self.config.silent_after,
+            instance(),
+        ))
+    }
+
+    /// The times that decide what is asked.
+    pub(crate) fn timing(&self) -> Timing {
+        let Config { overlap, sweep, sweep_every, catch_up, .. } = self.config;
+        Timing { overlap, sweep, sweep_every, catch_up }
+    }
+}
+
+/// Exported logs, evaluated by the embedded engine.
+fn file_logs(_globs: &[String], name: &str) -> Result<Arc<dyn LogSource>, Stop> {
+    Err(Stop::usage(format!("workspace `{name}`: log files are not there yet")))
+}
+
+/// Names of the receivers that alerts of a rule are for.
+pub(crate) fn told(rule: &Rule, receivers: &[Receiver]) -> Vec<String> {
+    receivers
+        .iter()
+        .filter(|receiver| notify::wants(receiver, &rule.id, rule.severity))
+        .filter(|r| rule.receivers.as_ref().is_none_or(|names| names.contains(&r.name)))
+        .map(|receiver| receiver.name.clone())
+        .collect()
+}
+
+fn receiver(configured: &config::Receiver) -> Result<Receiver, Stop> {
+    let mut credential = Hash::new("credential");
+    credential.text(configured.url.text.expose_secret());
+    let mut keys = Vec::new();
+    for secret in &configured.secrets {
+        credential.text(secret.expose_secret());
+        keys.push(
+            SigningKey::parse(secret.expose_secret())
+                .map_err(|e| Stop::usage(format!("receiver `{}`: {e}", configured.name)))?,
+        );
+    }
+    let mut credential = hex(&credential.finish());
+    credential.truncate(16);
+    Ok(Receiver {
+        name: configured.name.clone(),
+        kind: configured.kind,
+        min_severity: configured.min_severity,
+        rules: configured.rules.clone(),
+        detail: configured.detail,
+        keys,
+        credential,
+    })
+}
+
+/// Tells this process from all others: sixteen random hex digits.
+pub(crate) fn instance() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}

@@ -1,0 +1,84 @@
+//! The raw configuration: every value read and parsed alone, nothing held against anything else.
+
+use super::cloud::Cloud;
+use super::model::{Address, RulePlace, Source, State};
+use super::problem::Setting;
+use super::reader::Text;
+use crate::notify::{Detail, Kind};
+use crate::watch::rule::RuleSpec;
+use crate::watch::schedule::Schedule;
+use crate::watch::severity::Severity;
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+
+/// What was asked for. What is absent was not written, or was written down as a problem.
+pub(super) struct Draft {
+    /// Where problems of the whole are put.
+    pub(super) at: Setting,
+    pub(super) schedule: Option<Schedule>,
+    pub(super) presets: Option<Vec<Text>>,
+    pub(super) cloud: Option<Cloud>,
+    pub(super) overlap: Option<(TimeDelta, Setting)>,
+    pub(super) sweep: Option<(TimeDelta, Setting)>,
+    pub(super) sweep_every: Option<(TimeDelta, Setting)>,
+    pub(super) catch_up: Option<(TimeDelta, Setting)>,
+    pub(super) silent_after: Option<TimeDelta>,
+    pub(super) state: Option<State>,
+    pub(super) workspaces: Vec<DraftWorkspace>,
+    pub(super) receivers: Vec<DraftReceiver>,
+    pub(super) rules: Vec<DraftRule>,
+    /// Whether all rule files could be read: a reference into one that could not is no problem of its own.
+    pub(super) rules_complete: bool,
+}
+
+impl Draft {
+    pub(super) fn empty(at: Setting) -> Self {
+        Self {
+            at,
+            schedule: None,
+            presets: None,
+            cloud: None,
+            overlap: None,
+            sweep: None,
+            sweep_every: None,
+            catch_up: None,
+            silent_after: None,
+            state: None,
+            workspaces: Vec::new(),
+            receivers: Vec::new(),
+            rules: Vec::new(),
+            rules_complete: true,
+        }
+    }
+}
+
+pub(super) struct DraftWorkspace {
+    pub(super) name: Option<(String, Setting)>,
+    /// The customer id, if it has one.
+    pub(super) id: Option<(String, Setting)>,
+    pub(super) source: Option<Source>,
+}
+
+pub(super) struct DraftReceiver {
+    pub(super) name: Option<(String, Setting)>,
+    pub(super) kind: Option<Kind>,
+    pub(super) url: Option<Address>,
+    pub(super) secrets: Vec<SecretString>,
+    pub(super) min_severity: Option<Severity>,
+    pub(super) rules: Option<Vec<Text>>,
+    pub(super) allow_networks: Vec<IpNet>,
+    pub(super) detail: Option<Detail>,
+}
+
+pub(super) struct DraftRule {
+    pub(super) at: Setting,
+    pub(super) id: Option<(String, Setting)>,
+    pub(super) spec: RuleSpec,
+    pub(super) place: RulePlace,
+    pub(super) workspaces: Vec<Text>,
+    pub(super) receivers: Vec<Text>,
+    /// The keys that are written, right or wrong, and where.
+    pub(super) written: BTreeMap<&'static str, Setting>,
+}

@@ -1,0 +1,117 @@
+//! A configuration without a file: the variables `HSMWATCH_*`, as a draft.
+
+use super::draft::{Draft, DraftReceiver, DraftWorkspace};
+use super::lookup::Lookup;
+use super::model::{Source, State};
+use super::problem::{Fault, Report, Setting};
+use super::reader::{self, Text};
+use super::{address, secret, value};
+use crate::notify::Kind;
+
+const MINIMAL: &str = "the least that works:\n\
+    HSMWATCH_WORKSPACE_ID=11111111-2222-3333-4444-555555555555\n\
+    HSMWATCH_STATE_PATH=hsmwatch-state\n\
+    HSMWATCH_TEAMS_URL=…\n\
+    or write a file: `hsmwatch init`";
+
+/// Reads the configuration from variables alone.
+pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
+    let mut draft = Draft::empty(Setting { label: String::new(), place: None });
+    // Deployments leave the variables of what they do not use empty: empty is not set.
+    let variable = |name: &str| {
+        let value = lookup.var(name).filter(|value| !value.trim().is_empty())?;
+        Some(Text::variable(name, value))
+    };
+
+    let id = variable("HSMWATCH_WORKSPACE_ID");
+    let teams = variable("HSMWATCH_TEAMS_URL");
+    let slack = variable("HSMWATCH_SLACK_URL");
+    let webhook = variable("HSMWATCH_WEBHOOK_URL");
+    let state_path = variable("HSMWATCH_STATE_PATH");
+    let state_url = variable("HSMWATCH_STATE_URL");
+    if id.is_none() {
+        let fault = Fault::new("no workspace: set `HSMWATCH_WORKSPACE_ID`").hint(MINIMAL);
+        report.fail(&draft.at, fault);
+    }
+    if state_path.is_none() && state_url.is_none() {
+        let fault = Fault::new("no state: set `HSMWATCH_STATE_PATH` or `HSMWATCH_STATE_URL`").hint(
+            "HSMWATCH_STATE_PATH=FOLDER on one machine, \
+             HSMWATCH_STATE_URL=https://ACCOUNT.blob.core.windows.net/CONTAINER beyond it",
+        );
+        report.fail(&draft.at, fault);
+    }
+    if teams.is_none() && slack.is_none() && webhook.is_none() {
+        let fault = Fault::new(
+            "no receiver: set `HSMWATCH_TEAMS_URL`, `HSMWATCH_SLACK_URL` or `HSMWATCH_WEBHOOK_URL`",
+        );
+        report.fail(&draft.at, fault);
+    }
+
+    draft.workspaces.extend(id.map(|text| {
+        let id = checked(&text, value::guid, report).map(|id| (id, text.setting.clone()));
+        let source = id.as_ref().map(|(id, _)| Source::LogAnalytics {
+            id: id.clone(),
+            endpoint: None,
+            resource_id: None,
+        });
+        DraftWorkspace { name: Some(("default".to_owned(), text.setting)), id, source }
+    }));
+    draft.state = match (state_path, state_url) {
+        (Some(_), Some(text)) => {
+            let fault = Fault::new("contradicts `HSMWATCH_STATE_PATH`").hint("keep one of the two");
+            report.fail(&text.setting, fault);
+            None
+        }
+        (Some(text), None) => checked(&text, value::path, report)
+            .map(|path| State::Folder(reader::path(lookup, &path))),
+        (None, Some(text)) => checked(&text, address::account_and_container, report),
+        (None, None) => None,
+    };
+    let signing = variable("HSMWATCH_WEBHOOK_SECRET");
+    let secret = match (&webhook, &signing) {
+        (Some(_), None) => {
+            let setting = Setting { label: "`HSMWATCH_WEBHOOK_SECRET`".to_owned(), place: None };
+            let fault = Fault::new("`HSMWATCH_WEBHOOK_URL` needs it").hint(secret::MAKE);
+            report.fail(&setting, fault);
+            None
+        }
+        (None, Some(text)) => {
+            report.warn(&text.setting, Fault::new("is set, but `HSMWATCH_WEBHOOK_URL` is not"));
+            None
+        }
+        (_, text) => text.as_ref().and_then(|text| checked(text, secret::signing, report)),
+    };
+    draft.receivers.extend(teams.map(|text| receiver("teams", Kind::Teams, text, report)));
+    draft.receivers.extend(slack.map(|text| receiver("slack", Kind::Slack, text, report)));
+    draft.receivers.extend(webhook.map(|text| DraftReceiver {
+        secrets: secret.into_iter().collect(),
+        ..receiver("webhook", Kind::Webhook, text, report)
+    }));
+    draft.presets = variable("HSMWATCH_PRESETS").map(|text| {
+        let names = text.value.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(|name| Text::variable("HSMWATCH_PRESETS", name.to_owned())).collect()
+    });
+    draft
+}
+
+fn checked<T>(
+    text: &Text,
+    parse: impl FnOnce(&Text) -> Result<T, Fault>,
+    report: &mut Report,
+) -> Option<T> {
+    let value = reader::resolved(&text.value).and_then(|()| parse(text));
+    report.check(&text.setting, value)
+}
+
+fn receiver(name: &str, kind: Kind, text: Text, report: &mut Report) -> DraftReceiver {
+    DraftReceiver {
+        url: checked(&text, |text| address::receiver(Some(kind), text), report),
+        name: Some((name.to_owned(), text.setting)),
+        kind: Some(kind),
+        secrets: Vec::new(),
+        min_severity: None,
+        rules: None,
+        allow_networks: Vec::new(),
+        detail: None,
+    }
+}

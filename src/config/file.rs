@@ -1,0 +1,324 @@
+//! `hsmwatch.toml` and the rule files it names, as a draft.
+
+use super::draft::{Draft, DraftReceiver, DraftWorkspace};
+use super::lookup::Lookup;
+use super::model::{Source, State};
+use super::problem::{Fault, Report, Setting, shown};
+use super::reader::{Document, Reader, Section, Text, list, path, pattern};
+use super::{address, rules, secret, value};
+use crate::notify::Kind;
+use crate::watch::schedule::Schedule;
+use chrono::TimeDelta;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Reads the whole configuration. `files` takes the names of the files in the order they were read.
+pub(super) fn read(
+    document: &Document<'_>,
+    lookup: &dyn Lookup,
+    report: &mut Report,
+    files: &mut Vec<Arc<str>>,
+) -> Option<Draft> {
+    files.push(document.name.clone());
+    let table = document.parse(report)?;
+    let mut root = Section::document(&table, document);
+    let root = &mut root;
+    let mut draft = Draft::empty(root.setting.clone());
+    let mut reader = Reader { document, lookup, report };
+
+    draft.schedule = schedule(&mut reader, root);
+    draft.presets = reader.strings(root, "presets");
+    draft.cloud = reader.parsed(root, "cloud", value::cloud).map(|(cloud, _)| cloud);
+    draft.overlap = reader.parsed(root, "overlap", value::duration);
+    draft.sweep = reader.parsed(root, "sweep", value::positive);
+    draft.sweep_every =
+        reader.parsed(root, "sweep_every", |text| value::at_least(text, TimeDelta::minutes(1)));
+    draft.catch_up = reader.parsed(root, "catch_up", value::positive);
+    draft.silent_after = reader
+        .parsed(root, "silent_after", |text| match text.value.as_str() {
+            "off" => Ok(None),
+            _ => value::at_least(text, TimeDelta::minutes(1)).map(Some),
+        })
+        .and_then(|(silent_after, _)| silent_after);
+    if let Some(mut section) = reader.table(root, "state", "[state]") {
+        draft.state = state(&mut reader, &mut section);
+    } else if !root.has("state") {
+        let fault = Fault::new("no `[state]`").hint("add\n[state]\npath = \"hsmwatch-state\"");
+        reader.report.fail(&root.setting, fault);
+    }
+    for mut section in reader.tables(root, "workspace", "[[workspace]]") {
+        draft.workspaces.push(workspace(&mut reader, &mut section));
+    }
+    if draft.workspaces.is_empty() && !root.has("workspace") {
+        let fault = Fault::new("no `[[workspace]]`").hint(
+            "add\n[[workspace]]\nname = \"prod\"\nid = \"11111111-2222-3333-4444-555555555555\"",
+        );
+        reader.report.fail(&root.setting, fault);
+    }
+    for mut section in reader.tables(root, "receiver", "[[receiver]]") {
+        draft.receivers.push(receiver(&mut reader, &mut section));
+    }
+    if draft.receivers.is_empty() && !root.has("receiver") {
+        let fault = Fault::new("no `[[receiver]]`").hint(
+            "add\n[[receiver]]\nname = \"oncall\"\nkind = \"teams\"\nurl = { env = \"TEAMS_URL\" }",
+        );
+        reader.report.fail(&root.setting, fault);
+    }
+    for mut section in reader.tables(root, "rule", "[[rule]]") {
+        draft.rules.push(rules::read(&mut reader, &mut section));
+    }
+    let patterns = reader.strings(root, "rules").unwrap_or_default();
+    reader.finish(root, None);
+
+    for path in rule_files(&patterns, lookup, report) {
+        draft.rules_complete &= rule_file(&path, lookup, report, files, &mut draft.rules);
+    }
+    Some(draft)
+}
+
+fn schedule(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Schedule> {
+    let every = reader.parsed(root, "every", value::positive);
+    let cron = reader.parsed(root, "cron", value::cron);
+    if let (Some(_), Some((_, setting))) = (&every, &cron) {
+        reader.report.fail(setting, Fault::new("contradicts `every`").hint("keep one of the two"));
+    }
+    every.map(|(every, _)| Schedule::Every(every)).or(cron.map(|(cron, _)| cron))
+}
+
+fn state(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<State> {
+    let folder = reader.parsed(section, "path", value::path);
+    let account = reader.parsed(section, "account_url", address::account);
+    let container = reader.parsed(section, "container", value::container);
+    let (has_path, has_account) = (section.has("path"), section.has("account_url"));
+    let fault = if has_path && has_account {
+        Some(
+            Fault::new("`path` and `account_url` contradict each other")
+                .hint("keep one of the two"),
+        )
+    } else if !has_path && !has_account {
+        Some(Fault::new("`[state]` needs `path` or `account_url`").hint(
+            "path = \"hsmwatch-state\" on one machine, account_url = \"https://ACCOUNT.blob.core.windows.net\" beyond it",
+        ))
+    } else {
+        None
+    };
+    if let Some(fault) = fault {
+        reader.report.fail(&section.setting, fault);
+    }
+    if let (Some((_, setting)), false) = (&container, has_account) {
+        reader.report.fail(setting, Fault::new("needs `account_url`"));
+    }
+    reader.finish(section, None);
+    let account = account.map(|(account_url, _)| State::Blob {
+        account_url,
+        container: container.map_or(address::CONTAINER.to_owned(), |(container, _)| container),
+    });
+    account.or_else(|| folder.map(|(folder, _)| State::Folder(path(reader.lookup, &folder))))
+}
+
+fn workspace(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftWorkspace {
+    reader.needs(section, "name", "a name of your choice, such as \"prod\"");
+    let name = reader.parsed(section, "name", value::name);
+    let id = reader.parsed(section, "id", value::guid);
+    let endpoint = reader.parsed(section, "endpoint", address::endpoint);
+    let resource_id = reader.parsed(section, "resource_id", value::resource_id);
+    let logs = reader.strings(section, "logs");
+    match (section.has("id"), section.has("logs")) {
+        (true, true) => {
+            let fault =
+                Fault::new("`id` and `logs` contradict each other").hint("keep one of the two");
+            reader.report.fail(&section.setting, fault);
+        }
+        (false, false) => {
+            let fault = Fault::new("`[[workspace]]` needs `id` or `logs`").hint(
+                "id = \"GUID\" for a Log Analytics workspace, logs = [\"exports/**/*.json\"] for exported logs",
+            );
+            reader.report.fail(&section.setting, fault);
+        }
+        _ => {}
+    }
+    if !section.has("id") {
+        let settings = [endpoint.as_ref().map(|e| &e.1), resource_id.as_ref().map(|r| &r.1)];
+        for setting in settings.into_iter().flatten() {
+            reader.report.fail(setting, Fault::new("needs `id`"));
+        }
+    }
+    let globs = logs.map(|logs| {
+        if logs.is_empty() {
+            let fault = Fault::new("is empty").hint("logs = [\"exports/**/*.json\"]");
+            reader.fail_at(section, "logs", fault);
+        }
+        let checked =
+            logs.iter().filter_map(|text| reader.report.check(&text.setting, value::pattern(text)));
+        checked.map(|glob| pattern(reader.lookup, &glob)).collect::<Vec<_>>()
+    });
+    reader.finish(section, None);
+    let source = match (&id, globs) {
+        (Some((id, _)), _) => Some(Source::LogAnalytics {
+            id: id.clone(),
+            endpoint: endpoint.map(|(endpoint, _)| endpoint),
+            resource_id: resource_id.map(|(resource_id, _)| resource_id),
+        }),
+        (None, Some(globs)) => Some(Source::Files { globs }),
+        (None, None) => None,
+    };
+    DraftWorkspace { name, id, source }
+}
+
+fn receiver(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftReceiver {
+    reader.needs(section, "name", "a name of your choice, such as \"oncall\"");
+    reader.needs(section, "kind", "kind = \"teams\", \"slack\" or \"webhook\"");
+    reader.needs(section, "url", "url = { env = \"NAME\" }: an address is a secret");
+    let name = reader.parsed(section, "name", value::name);
+    let kind = reader.parsed(section, "kind", value::kind).map(|(kind, _)| kind);
+    let url = receiver_url(reader, section, kind);
+    let secrets = secrets(reader, section, kind);
+    let min_severity = reader.parsed(section, "min_severity", value::severity);
+    let rules = reader.strings(section, "rules");
+    if rules.as_ref().is_some_and(Vec::is_empty) {
+        let fault = Fault::new("is empty, so the receiver would be told nothing")
+            .hint("leave it out for all rules");
+        reader.fail_at(section, "rules", fault);
+    }
+    let networks = reader.strings(section, "allow_networks").unwrap_or_default();
+    let mut allow_networks = Vec::new();
+    for text in &networks {
+        let Some(network) = reader.report.check(&text.setting, value::network(text)) else {
+            continue;
+        };
+        if network.prefix_len() == 0 {
+            reader.report.warn(&text.setting, Fault::new("allows every address"));
+        }
+        allow_networks.push(network);
+    }
+    let detail = reader.parsed(section, "detail", value::detail).map(|(detail, _)| detail);
+    reader.finish(section, None);
+    DraftReceiver {
+        name,
+        kind,
+        url,
+        secrets,
+        min_severity: min_severity.map(|(severity, _)| severity),
+        rules,
+        allow_networks,
+        detail,
+    }
+}
+
+fn receiver_url(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    kind: Option<Kind>,
+) -> Option<super::model::Address> {
+    let text = reader.string(section, "url")?;
+    let address = reader.report.check(&text.setting, address::receiver(kind, &text))?;
+    if let (Some(Kind::Webhook), Some(better)) = (kind, address::better_kind(&text)) {
+        let fault =
+            Fault::new("this host takes no CloudEvents").hint(format!("kind = \"{better}\""));
+        reader.report.warn(&text.setting, fault);
+    }
+    Some(address)
+}
+
+fn secrets(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    kind: Option<Kind>,
+) -> Vec<secrecy::SecretString> {
+    let current = reader.parsed(section, "secret", secret::signing);
+    let previous = reader.strings(section, "previous_secrets").unwrap_or_default();
+    let unsigned = reader.boolean(section, "unsigned");
+    let has_secret = section.has("secret");
+    match &unsigned {
+        Some((true, setting)) if has_secret => {
+            let fault = Fault::new("contradicts `secret`").hint("keep one of the two");
+            reader.report.fail(setting, fault);
+        }
+        Some((true, _)) => {}
+        _ if kind == Some(Kind::Webhook) && !has_secret => {
+            let fault = Fault::new("kind \"webhook\" needs `secret`").hint(format!(
+                "{}; put it in a variable and write secret = {{ env = \"NAME\" }}. Without signatures: unsigned = true",
+                secret::MAKE
+            ));
+            reader.report.fail(&section.setting, fault);
+        }
+        _ => {}
+    }
+    if let (Some(text), false) = (previous.first(), has_secret) {
+        reader.report.fail(&text.setting, Fault::new("needs `secret`, the newest"));
+    }
+    let mut secrets: Vec<_> = current.into_iter().map(|(secret, _)| secret).collect();
+    for text in &previous {
+        secrets.extend(reader.report.check(&text.setting, secret::signing(text)));
+    }
+    secrets
+}
+
+/// The files that the patterns of `rules` match, each once.
+fn rule_files(patterns: &[Text], lookup: &dyn Lookup, report: &mut Report) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for text in patterns {
+        let Some(value) = report.check(&text.setting, value::pattern(text)) else { continue };
+        let matches = lookup
+            .glob(&pattern(lookup, &value))
+            .map_err(|e| Fault::new(format!("{} cannot be searched: {e}", text.quoted())));
+        let Some(matches) = report.check(&text.setting, matches) else { continue };
+        if matches.is_empty() {
+            let fault = Fault::new(format!("{} matches no file", text.quoted()));
+            // A pattern may come to match later; a file that is named must be there.
+            if value.contains(['*', '?', '[']) {
+                report.warn(&text.setting, fault);
+            } else {
+                report.fail(&text.setting, fault);
+            }
+        }
+        for path in matches {
+            if !found.contains(&path) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Reads one rule file; whether it could be read.
+fn rule_file(
+    path: &std::path::Path,
+    lookup: &dyn Lookup,
+    report: &mut Report,
+    files: &mut Vec<Arc<str>>,
+    found: &mut Vec<super::draft::DraftRule>,
+) -> bool {
+    let name: Arc<str> = Arc::from(path.to_string_lossy());
+    files.push(name.clone());
+    let text = match lookup.read(path) {
+        Ok(text) => text,
+        Err(e) => {
+            let setting = Setting { label: format!("`{name}`"), place: None };
+            report.fail(&setting, Fault::new(format!("the file cannot be read: {e}")));
+            return false;
+        }
+    };
+    let document = Document { name, text: &text };
+    let Some(table) = document.parse(report) else { return false };
+    let mut root = Section::document(&table, &document);
+    let mut reader = Reader { document: &document, lookup, report };
+    for mut section in reader.tables(&mut root, "rule", "[[rule]]") {
+        found.push(rules::read(&mut reader, &mut section));
+    }
+    reader.finish(&root, Some("a rule file holds `[[rule]]` tables only"));
+    true
+}
+
+/// A reference that names nothing.
+pub(super) fn dangling(text: &Text, what: &str, names: &[&str]) -> Fault {
+    let named =
+        shown(&text.value).map_or("there is no such".to_owned(), |_| "there is no".to_owned());
+    let fault = Fault::new(format!("{named} {what} {}", text.quoted()));
+    let near = super::problem::nearest(&text.value, names.iter().copied())
+        .map(|near| format!("did you mean `{near}`?"))
+        .or_else(|| {
+            (!names.is_empty() && names.len() <= 12).then(|| format!("known: {}", list(names)))
+        });
+    fault.maybe_hint(near)
+}

@@ -1,0 +1,85 @@
+//! Configuration: `hsmwatch.toml`, or the environment alone, as a pure function of strings.
+//!
+//! [`load`] reads a draft (every value parsed by itself), then holds the parts against each other, and answers either a
+//! checked [`Config`] or all problems at once, each with its place and what to do. The world comes in through [`Lookup`].
+
+mod address;
+mod cloud;
+mod cross;
+mod draft;
+mod environment;
+mod file;
+mod lookup;
+mod model;
+mod problem;
+mod reader;
+mod rules;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use cloud::Cloud;
+pub use lookup::{Lookup, System};
+pub use model::{Address, Config, Receiver, RulePlace, Source, State, TextPlace, Workspace};
+pub use problem::{Place, Problem, Problems};
+
+use problem::Report;
+use reader::Document;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a configuration is read from. A file wins whole over the environment.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'t> {
+    /// A file.
+    File {
+        /// As the user would name it.
+        name: &'t str,
+        /// Its text.
+        text: &'t str,
+    },
+    /// The variables `HSMWATCH_*`.
+    Environment,
+}
+
+/// The presets there are.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Their ids.
+    pub preset_ids: Vec<String>,
+    /// Sets of ids by name; `tutorial` is what a configuration without `presets` gets.
+    pub sets: BTreeMap<String, Vec<String>>,
+}
+
+/// A configuration that can be used, and what is odd about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What is odd, but no error.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads and checks a configuration.
+pub fn load(input: Input<'_>, known: &Known, lookup: &dyn Lookup) -> Result<Loaded, Problems> {
+    let mut report = Report::default();
+    let mut files = Vec::new();
+    let draft = match input {
+        Input::File { name, text } => {
+            let document = Document { name: Arc::from(name), text };
+            file::read(&document, lookup, &mut report, &mut files)
+        }
+        Input::Environment => Some(environment::read(lookup, &mut report)),
+    };
+    let config = draft.and_then(|draft| cross::check(draft, known, &mut report));
+    let warnings = report.finish(&files)?;
+    match config {
+        Some(config) => Ok(Loaded { config, warnings }),
+        None => Err(Problems(vec![Problem {
+            place: None,
+            message: "the configuration is not complete".to_owned(),
+            hint: None,
+        }])),
+    }
+}

@@ -1,0 +1,93 @@
+//! Configurations without a file.
+
+use super::*;
+use std::path::PathBuf;
+
+fn environment(world: &World) -> Result<Loaded, Problems> {
+    load(Input::Environment, &known(), world)
+}
+
+fn minimal() -> World {
+    World::default()
+        .var("HSMWATCH_WORKSPACE_ID", "11111111-2222-3333-4444-555555555555")
+        .var("HSMWATCH_STATE_PATH", "state")
+        .var("HSMWATCH_SLACK_URL", "https://hooks.slack.com/services/T/B/x")
+}
+
+#[test]
+fn three_variables_are_enough() {
+    let config = environment(&minimal().var("HSMWATCH_TEAMS_URL", "")).unwrap().config;
+    assert_eq!(config.state, State::Folder(PathBuf::from("state")));
+    assert_eq!(config.presets.len(), 4);
+    assert_eq!(config.receivers.len(), 1);
+    assert_eq!(config.receivers[0].name, "slack");
+    assert_eq!(config.workspaces[0].name, "default");
+}
+
+#[test]
+fn every_variable_is_taken() {
+    let world = minimal()
+        .var("HSMWATCH_STATE_PATH", "")
+        .var("HSMWATCH_STATE_URL", "https://acct.blob.core.windows.net/state")
+        .var("HSMWATCH_TEAMS_URL", "https://prod-1.westeurope.logic.azure.com/workflows/x")
+        .var("HSMWATCH_WEBHOOK_URL", "https://h.example.com/")
+        .var("HSMWATCH_WEBHOOK_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+        .var("HSMWATCH_PRESETS", "tutorial, login-burst");
+    let loaded = environment(&world).unwrap();
+    assert_eq!(loaded.warnings, []);
+    insta::assert_debug_snapshot!(loaded.config);
+}
+
+#[test]
+fn the_state_s_url_is_an_account_and_a_container() {
+    let state = |url: &str| {
+        let world = minimal().var("HSMWATCH_STATE_PATH", " ").var("HSMWATCH_STATE_URL", url);
+        match environment(&world) {
+            Err(problems) => problems.to_string(),
+            Ok(loaded) => match loaded.config.state {
+                State::Blob { account_url, container } => format!("{account_url} {container}"),
+                State::Folder(_) => panic!(),
+            },
+        }
+    };
+    insta::assert_snapshot!(
+        [
+            "https://a.blob.core.windows.net",
+            "https://a.blob.core.windows.net/",
+            "https://a.blob.core.windows.net/box/",
+            "https://a.blob.core.windows.net/box/deeper",
+            "https://a.blob.core.windows.net/Box",
+            "https://a.queue.core.windows.net/box",
+            "https://a.blob.core.windows.net/box?sig=x",
+            "http://127.0.0.1:10000/devstoreaccount1",
+            "http://127.0.0.1:10000/devstoreaccount1/box",
+            "http://127.0.0.1:10000/devstoreaccount1/box?sv=1&sig=x",
+            "http://a.blob.core.windows.net/box",
+        ]
+        .map(|url| format!("{url}\n    {}", state(url)))
+        .join("\n")
+    );
+}
+
+#[test]
+fn nothing_set_says_what_to_set() {
+    insta::assert_snapshot!(rendered(&environment(&World::default())));
+}
+
+#[test]
+fn problems_name_the_variable() {
+    let world = World::default()
+        .var("HSMWATCH_WORKSPACE_ID", "my-workspace")
+        .var("HSMWATCH_STATE_PATH", "state")
+        .var("HSMWATCH_STATE_URL", "https://acct.blob.core.windows.net/state")
+        .var("HSMWATCH_TEAMS_URL", "https://contoso.webhook.office.com/webhookb2/x")
+        .var("HSMWATCH_SLACK_URL", "hooks.slack.com/services/T/B/x")
+        .var(
+            "HSMWATCH_WEBHOOK_URL",
+            "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/webhook-url/)",
+        )
+        .var("HSMWATCH_PRESETS", "tutorials");
+    insta::assert_snapshot!(rendered(&environment(&world)));
+    let world = minimal().var("HSMWATCH_WEBHOOK_SECRET", "x");
+    insta::assert_snapshot!(rendered(&environment(&world)));
+}

@@ -1,0 +1,136 @@
+//! No problem and no `Debug` shows a secret or an address, wherever one was put by mistake.
+
+use super::*;
+
+const URL: &str = "https://hooks.slack.com/services/T0/B0/PLANTEDpath?sig=PLANTEDsig";
+const SECRET: &str = "whsec_PLANTEDFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const RAW: &str = "PLANTEDAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICE=";
+
+#[test]
+fn no_problem_shows_what_was_planted() {
+    let keys: [(&str, &[&str]); 5] = [
+        (
+            "",
+            &[
+                "every",
+                "cron",
+                "presets",
+                "cloud",
+                "overlap",
+                "sweep",
+                "sweep_every",
+                "catch_up",
+                "silent_after",
+                "rules",
+            ],
+        ),
+        ("[state]", &["path", "account_url", "container"]),
+        ("[[workspace]]", &["name", "id", "endpoint", "resource_id", "logs"]),
+        (
+            "[[receiver]]",
+            &[
+                "name",
+                "kind",
+                "url",
+                "secret",
+                "previous_secrets",
+                "unsigned",
+                "min_severity",
+                "rules",
+                "allow_networks",
+                "detail",
+            ],
+        ),
+        (
+            "[[rule]]",
+            &[
+                "id",
+                "title",
+                "severity",
+                "query",
+                "exclude",
+                "enabled",
+                "every",
+                "cron",
+                "window",
+                "settle",
+                "lookback",
+                "key",
+                "renotify",
+                "group_by",
+                "workspaces",
+                "receivers",
+                "runbook",
+                "attack",
+            ],
+        ),
+    ];
+    let mut seen = 0;
+    for planted in
+        [URL, SECRET, RAW, &URL.replace("https", "http"), &format!("x{URL}"), &format!("{SECRET}=")]
+    {
+        let world = World::default().var("PLANT", planted).file("plant", planted);
+        for (section, keys) in keys {
+            for key in keys {
+                for value in [
+                    format!("\"{planted}\""),
+                    format!("[\"{planted}\"]"),
+                    "{ env = \"PLANT\" }".to_owned(),
+                    "[{ file = \"plant\" }]".to_owned(),
+                    format!("{{ env = \"{planted}\" }}"),
+                    format!("{{ file = \"{planted}\" }}"),
+                    format!("{{ \"{planted}\" = 1 }}"),
+                    planted.to_owned(),
+                    format!("\"\\q{planted}\""),
+                ] {
+                    for text in [
+                        format!("{section}\n{key} = {value}\n"),
+                        format!("{section}\n{key} = \"a\"\n\"{planted}\" = {value}\n"),
+                    ] {
+                        for text in [format!("{text}{REST}"), format!("{REST}{text}"), text] {
+                            seen += 1;
+                            let result = file(&text, &world);
+                            let shown = rendered(&result);
+                            assert!(!shown.contains("PLANTED"), "{text}\n{shown}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 1000);
+}
+
+#[test]
+fn no_variable_is_shown() {
+    let names = [
+        "WORKSPACE_ID",
+        "STATE_URL",
+        "STATE_PATH",
+        "TEAMS_URL",
+        "SLACK_URL",
+        "WEBHOOK_URL",
+        "WEBHOOK_SECRET",
+        "PRESETS",
+    ];
+    for planted in [URL, SECRET, RAW] {
+        let world = names
+            .iter()
+            .fold(World::default(), |world, name| world.var(&format!("HSMWATCH_{name}"), planted));
+        let shown = rendered(&load(Input::Environment, &known(), &world));
+        assert!(!shown.contains("PLANTED"), "{shown}");
+    }
+}
+
+#[test]
+fn a_checked_configuration_prints_no_address_and_no_secret() {
+    let text = REST
+        .replace(
+            "unsigned = true",
+            &format!("secret = \"{SECRET}\"\nprevious_secrets = [\"{SECRET}\"]"),
+        )
+        .replace("https://itsm.example.com/hook", URL);
+    let loaded = file(&text, &World::default()).unwrap();
+    let shown = format!("{loaded:?}{}", rendered(&Ok(loaded.clone())));
+    assert!(!shown.contains("PLANTED") && !shown.contains("hooks.slack.com"), "{shown}");
+}

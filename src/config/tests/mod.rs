@@ -1,0 +1,63 @@
+//! Configurations, good and bad.
+
+mod bad;
+mod environment;
+mod good;
+mod leaks;
+mod world;
+
+use super::*;
+use world::World;
+
+/// Reads `hsmwatch.toml` with this text.
+fn file(text: &str, world: &World) -> Result<Loaded, Problems> {
+    load(Input::File { name: "hsmwatch.toml", text }, &known(), world)
+}
+
+/// What a user would see: the problems, or the warnings.
+fn rendered(result: &Result<Loaded, Problems>) -> String {
+    match result {
+        Ok(loaded) if loaded.warnings.is_empty() => "fine".to_owned(),
+        Ok(loaded) => format!("warnings:\n{}", Problems(loaded.warnings.clone())),
+        Err(problems) => problems.to_string(),
+    }
+}
+
+fn known() -> Known {
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let tutorial = ids(&["login-session", "user-change", "key-create", "key-delete"]);
+    let all = ids(&["login-session", "user-change", "key-create", "key-delete", "login-burst"]);
+    Known {
+        preset_ids: all.clone(),
+        sets: BTreeMap::from([("tutorial".to_owned(), tutorial), ("all".to_owned(), all)]),
+    }
+}
+
+/// The parts of a configuration that a test is not about.
+const REST: &str = r#"
+[state]
+path = "s"
+[[workspace]]
+name = "prod"
+id = "11111111-2222-3333-4444-555555555555"
+[[receiver]]
+name = "oncall"
+kind = "webhook"
+url = "https://itsm.example.com/hook"
+unsigned = true
+"#;
+
+/// What a user would see of `text` before the rest of a good configuration.
+fn with_rest(text: &str) -> String {
+    rendered(&file(&format!("{text}{REST}"), &World::default()))
+}
+
+/// What a user would see of `text` after the rest of a good configuration, on its own lines from 1 on.
+fn after_rest(text: &str) -> String {
+    let before = REST.matches('\n').count();
+    let mut seen = rendered(&file(&format!("{REST}{text}"), &World::default()));
+    for line in (1..=60).rev() {
+        seen = seen.replace(&format!("toml:{}:", before + line), &format!("toml:+{line}:"));
+    }
+    seen
+}

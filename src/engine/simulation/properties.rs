@@ -1,0 +1,189 @@
+//! What must hold in every world, and the bugs that must not go unnoticed.
+
+use super::{Options, World, run};
+use crate::planted::{Bug, plant};
+use crate::watch::own::OWN;
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Everything that is broken in a world.
+fn check(world: &World) -> Vec<String> {
+    let mut broken = world.oracle.broken();
+    exactly_once(world, &mut broken);
+    every_alert_ends(world, &mut broken);
+    broken
+}
+
+/// P1, P2, P4, P5: the multiset of source rows against the multiset over all bodies ever committed.
+fn exactly_once(world: &World, broken: &mut Vec<String>) {
+    let told = world.oracle.told_rows();
+    let gaps = world.oracle.gaps();
+    let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in world.rows.iter() {
+        let Some(version) = world.oracle.version_at(row.time) else { continue };
+        let matches = version.query.trim_start_matches("letters ").contains(row.operation);
+        let named = gaps.iter().any(|gap| gap.interval.contains(row.time));
+        if matches && row.time >= world.started && !named {
+            *wanted.entry(&row.name).or_default() += 1;
+        }
+    }
+    for (name, n) in &wanted {
+        let times = told.get(*name).map_or(0, Vec::len);
+        if times < *n {
+            broken.push(format!("P1: {name} is there {n} times and was told {times} times"));
+        }
+        if times > *n {
+            broken.push(format!("P2: {name} is there {n} times and was told {times} times"));
+        }
+    }
+    for name in told.keys().filter(|name| !wanted.contains_key(name.as_str())) {
+        let row = world.rows.iter().find(|row| row.name == **name).unwrap();
+        if !gaps.iter().any(|gap| gap.interval.contains(row.time)) {
+            broken.push(format!("P5: {name} of {} was told but is no hit", row.time));
+        }
+    }
+}
+
+/// P7, P8: what was committed ended, and `b`, which never fails, has all of it.
+fn every_alert_ends(world: &World, broken: &mut Vec<String>) {
+    for head in world.oracle.heads() {
+        if head.open_alerts() > 0 {
+            broken.push(format!(
+                "P7: {} alerts of {} never ended",
+                head.open_alerts(),
+                head.watch.rule
+            ));
+        }
+    }
+    for committed in world.oracle.committed() {
+        let alert = &committed.alert;
+        if alert.receivers.iter().any(|r| r == "b") && world.oracle.accepted(&alert.id, "b") == 0 {
+            broken.push(format!("P8: `b` never got {} ({})", alert.id, alert.rule.title));
+        }
+    }
+}
+
+fn holds(seed: u64, options: Options) {
+    let world = run(seed, options);
+    let broken = check(&world);
+    assert!(
+        world.oracle.committed().iter().any(|c| c.alert.rule.id != OWN),
+        "nothing was told at all"
+    );
+    assert!(
+        broken.is_empty(),
+        "seed {seed}: {} broken, such as {:#?}",
+        broken.len(),
+        &broken[..broken.len().min(5)]
+    );
+}
+
+const QUIET: Options = Options {
+    days: 5,
+    every: 30,
+    latest: 49 * 60,
+    outages: false,
+    edits: false,
+    faults: (0, 0, 0),
+    clocks: false,
+    instances: 1,
+    moods: false,
+    calm: 3,
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 0, ..ProptestConfig::default() })]
+
+    #[test]
+    fn late_rows_are_told_once(seed in any::<u64>()) {
+        holds(seed, QUIET);
+    }
+
+    #[test]
+    fn outages_lose_nothing(seed in any::<u64>()) {
+        holds(seed, Options { outages: true, ..QUIET });
+    }
+
+    #[test]
+    fn edits_neither_miss_nor_shout(seed in any::<u64>()) {
+        holds(seed, Options { edits: true, outages: true, ..QUIET });
+    }
+
+    #[test]
+    fn stepping_clocks_lose_nothing(seed in any::<u64>()) {
+        holds(seed, Options { clocks: true, outages: true, ..QUIET });
+    }
+
+    #[test]
+    fn lost_replies_and_crashes_lose_nothing(seed in any::<u64>()) {
+        holds(seed, Options { faults: (20, 20, 10), outages: true, moods: true, calm: 5, ..QUIET });
+    }
+
+    #[test]
+    fn instances_do_not_meet(seed in any::<u64>()) {
+        holds(seed, Options { instances: 2, faults: (10, 10, 5), days: 3, ..QUIET });
+    }
+
+    #[test]
+    fn everything_at_once(seed in any::<u64>()) {
+        holds(seed, Options {
+            outages: true,
+            edits: true,
+            faults: (10, 10, 5),
+            clocks: true,
+            instances: 2,
+            moods: true,
+            calm: 6,
+            ..QUIET
+        });
+    }
+}
+
+/// The world in which a bug shows.
+fn caught(bug: Bug, options: Options) {
+    plant(Some(bug));
+    let found = (0..20).any(|seed| !check(&run(seed, options)).is_empty());
+    plant(None);
+    assert!(found, "{bug:?} went unnoticed in 20 worlds");
+}
+
+#[test]
+fn a_sweep_anchored_at_now_is_caught() {
+    caught(Bug::SweepAnchoredAtNow, Options { outages: true, ..QUIET });
+}
+
+#[test]
+fn pruning_above_the_floor_is_caught() {
+    caught(Bug::PruneAboveFloor, QUIET);
+}
+
+#[test]
+fn a_dropped_ordinal_is_caught() {
+    caught(Bug::OrdinalDropped, QUIET);
+}
+
+#[test]
+fn tickets_before_the_commit_are_caught() {
+    caught(Bug::TicketsBeforeCommit, Options { faults: (20, 20, 10), ..QUIET });
+}
+
+#[test]
+fn sending_without_a_claim_is_caught() {
+    caught(Bug::NoClaim, Options { instances: 2, days: 2, ..QUIET });
+}
+
+#[test]
+fn a_watermark_set_to_now_is_caught() {
+    caught(Bug::WatermarkIsNow, Options { outages: true, ..QUIET });
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    let ids = |world: World| -> Vec<_> {
+        world.oracle.committed().into_iter().map(|c| (c.alert.id, c.at)).collect()
+    };
+    let options = Options { days: 1, calm: 1, ..QUIET };
+    assert_eq!(ids(run(7, options)), ids(run(7, options)));
+    assert!(run(7, options).end > run(7, options).started + TimeDelta::hours(1));
+}

@@ -1,0 +1,3 @@
+//! Hosts: what runs the engine. They read the clock, wait, and carry tickets.
+
+pub mod daemon;

@@ -1,0 +1,166 @@
+//! A receiver's URL: what may be one, and that it is sent as it was written.
+
+use super::guard::Policy;
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+use std::net::Ipv6Addr;
+use url::{Host, Position, Url};
+
+/// Where a receiver is.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its URL, a secret: Teams and Slack know a sender by nothing else.
+    pub url: SecretString,
+    /// Networks beyond the public ones that its name may lead to.
+    pub allow_networks: Vec<IpNet>,
+}
+
+/// Why a URL cannot be a receiver's. Never carries the URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("receiver `{receiver}`: {problem}")]
+pub struct EndpointError {
+    /// The receiver.
+    pub receiver: String,
+    /// What is wrong with its URL, and the cure.
+    pub problem: &'static str,
+}
+
+/// A URL that was looked at.
+pub(super) struct Address {
+    pub(super) url: Url,
+    pub(super) policy: Policy,
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address")
+    }
+}
+
+impl Address {
+    pub(super) fn new(endpoint: Endpoint) -> Result<Self, &'static str> {
+        let text = endpoint.url.expose_secret();
+        let url = Url::parse(text).map_err(|_| "`url` is not a URL")?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("`url` must not carry a user name or password");
+        }
+        if url.fragment().is_some() {
+            return Err("`url` must not have a `#` part: it is never sent");
+        }
+        let loopback = plainly_loopback(&url, text);
+        match url.scheme() {
+            "https" => {}
+            "http" if loopback => {}
+            "http" => return Err("`url` must be https (http only for a receiver on this machine)"),
+            _ => return Err("`url` must be https"),
+        }
+        // Teams signs the query as it is written: a URL that the parser would mend is not ours to send.
+        if url[Position::BeforePath..] != after_host(text) {
+            return Err(
+                "`url` holds characters that a URL must percent-encode: copy it as the receiver shows it",
+            );
+        }
+        let mut allow_networks = endpoint.allow_networks;
+        allow_networks.sort();
+        Ok(Self { url, policy: Policy { allow_networks, loopback } })
+    }
+}
+
+/// Whether the URL names this machine in so many words. `127.1` and `2130706433` mean it too, but nobody writes them
+/// honestly.
+fn plainly_loopback(url: &Url, text: &str) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => {
+            let host = authority(text).split(':').next();
+            ip.is_loopback() && host == Some(ip.to_string().as_str())
+        }
+        Some(Host::Ipv6(ip)) => ip == Ipv6Addr::LOCALHOST,
+        None => false,
+    }
+}
+
+/// Host and port as written.
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split(['/', '?', '#', '\\']).next().unwrap_or_default()
+}
+
+/// Path and query as written; the path is at least `/`.
+fn after_host(text: &str) -> String {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    match rest.strip_prefix(authority(text)).unwrap_or_default() {
+        path if path.starts_with('/') => path.to_owned(),
+        path => format!("/{path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(url: &str) -> Result<Address, &'static str> {
+        Address::new(Endpoint { url: url.to_owned().into(), allow_networks: Vec::new() })
+    }
+
+    #[test]
+    fn urls_are_kept_as_written() {
+        for url in [
+            "https://prod-1.westeurope.logic.azure.com:443/workflows/ab/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=a-b_c%3D",
+            "https://hooks.slack.com/services/T0/B0/x%2fY",
+            "https://a.example/?q=%e2%82%ac&&=",
+            "https://a.example//x/",
+            "https://EXAMPLE.com/Path",
+        ] {
+            let got = address(url).unwrap();
+            assert!(url.ends_with(&got.url[Position::BeforePath..]), "{url}: {}", got.url);
+        }
+        assert_eq!(address("https://a.example").unwrap().url.as_str(), "https://a.example/");
+        assert_eq!(address("https://a.example?x").unwrap().url.as_str(), "https://a.example/?x");
+    }
+
+    #[test]
+    fn what_is_no_receivers_url() {
+        for (url, expected) in [
+            ("nonsense", "`url` is not a URL"),
+            ("ftp://a.example/", "`url` must be https"),
+            ("http://a.example/", "must be https (http only"),
+            ("http://127.1/", "must be https (http only"),
+            ("https://me:pw@a.example/", "user name"),
+            ("https://a.example/#x", "`#`"),
+            ("https://a.example/a b", "percent-encode"),
+            ("https://a.example/a/../b", "percent-encode"),
+            ("https://a.example/?q='", "percent-encode"),
+            ("https://a.example/\u{e9}", "percent-encode"),
+            ("https://a.example\\x", "percent-encode"),
+            ("https:/a.example/x", "percent-encode"),
+            (" https://a.example/x\n", "percent-encode"),
+        ] {
+            let problem = address(url).unwrap_err();
+            assert!(problem.contains(expected), "{url}: {problem}");
+        }
+    }
+
+    #[test]
+    fn loopback_must_be_written_plainly() {
+        for (url, plain) in [
+            ("https://127.0.0.1/", true),
+            ("http://127.0.0.1:81/x", true),
+            ("http://127.9.9.9", true),
+            ("http://localhost:81/", true),
+            ("http://LOCALHOST:81/", true),
+            ("http://[::1]:81/", true),
+            ("https://127.1/", false),
+            ("https://2130706433/", false),
+            ("https://0x7f.1/", false),
+            ("https://0177.0.0.1/", false),
+            ("https://[::ffff:127.0.0.1]/", false),
+            ("https://127.0.0.1.example.com/", false),
+            ("https://localhost.example.com/", false),
+            ("https://10.0.0.1/", false),
+        ] {
+            assert_eq!(address(url).unwrap().policy.loopback, plain, "{url}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Adapters for one machine: state in a directory or in memory, and exported log files as a log source.
+
+pub mod disk;
+pub mod memory;
+mod name;

@@ -1,0 +1,83 @@
+//! The identity endpoint of a function app, as strict as the real one.
+
+use super::server::Server;
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+/// The secret that callers must show.
+pub(crate) const HEADER: &str = "identity-header-secret";
+
+#[derive(Default)]
+struct Inner {
+    /// Queries of all requests, in order.
+    asked: Vec<BTreeMap<String, String>>,
+    script: VecDeque<u16>,
+}
+
+type Shared = Arc<Mutex<Inner>>;
+
+/// A running endpoint. Tokens are `token-1`, `token-2`, …
+pub(crate) struct FakeIdentity {
+    inner: Shared,
+    server: Server,
+}
+
+impl FakeIdentity {
+    pub(crate) fn start() -> Self {
+        let inner = Shared::default();
+        let app = Router::new().route("/msi/token", get(token)).with_state(Arc::clone(&inner));
+        Self { inner, server: Server::start(app) }
+    }
+
+    /// For `IDENTITY_ENDPOINT`.
+    pub(crate) fn url(&self) -> String {
+        format!("{}/msi/token", self.server.url())
+    }
+
+    /// The next requests are answered with these statuses.
+    pub(crate) fn script(&self, statuses: &[u16]) {
+        self.inner.lock().unwrap().script.extend(statuses);
+    }
+
+    /// The queries of all requests.
+    pub(crate) fn asked(&self) -> Vec<BTreeMap<String, String>> {
+        self.inner.lock().unwrap().asked.clone()
+    }
+}
+
+async fn token(
+    State(inner): State<Shared>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let mut inner = inner.lock().unwrap();
+    let query: BTreeMap<String, String> =
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    inner.asked.push(query.clone());
+    let shown = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    if shown("x-identity-header") != Some(HEADER) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if query.get("api-version").map(String::as_str) != Some("2019-08-01") {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    if let Some(status) = inner.script.pop_front() {
+        return StatusCode::from_u16(status).unwrap().into_response();
+    }
+    // All fields are strings, also the time.
+    let expires = chrono::Utc::now().timestamp() + 86_400;
+    axum::Json(json!({
+        "access_token": format!("token-{}", inner.asked.len()),
+        "expires_on": expires.to_string(),
+        "resource": query.get("resource"),
+        "token_type": "Bearer",
+        "client_id": query.get("client_id"),
+    }))
+    .into_response()
+}

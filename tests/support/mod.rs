@@ -1,0 +1,16 @@
+//! The outside world of black-box tests: real HTTP servers on this machine that keep the documented contracts and
+//! misbehave on demand. Each runs on a thread of its own and stops when it is dropped.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+#![allow(dead_code, reason = "a kit: not every part is used by every test")]
+
+pub(crate) mod fake_identity;
+pub(crate) mod fake_logs;
+pub(crate) mod fake_receiver;
+pub(crate) mod server;
