@@ -9,6 +9,7 @@ mod arrows;
 mod http;
 mod identity;
 mod logs;
+mod presets;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
