@@ -6,6 +6,7 @@
 )]
 
 mod arrows;
+mod demo_events;
 mod http;
 mod identity;
 mod logs;
