@@ -1,8 +1,14 @@
 //! The bundled day of `hsmwatch demo`: what is in it, counted by plain filters, and what the presets make of it.
 
-use crate::presets::{Record, Variant, ask};
+use chrono::{DateTime, Utc};
+use hsmwatch::local::files::LogFiles;
+use hsmwatch::local::logs::FileLogs;
+use hsmwatch::ports::{LogSource, Query};
+use hsmwatch::watch::alert::Interval;
+use hsmwatch::watch::presets;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 const EVENTS: &str = include_str!("../../demo/events.jsonl");
 const DAY: (&str, &str) = ("2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z");
@@ -37,7 +43,7 @@ impl Event {
 }
 
 fn events() -> Vec<Event> {
-    let seconds = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp();
+    let seconds = |text: &str| text.parse::<DateTime<Utc>>().unwrap().timestamp();
     EVENTS
         .lines()
         .map(|line| {
@@ -195,37 +201,42 @@ fn plain_filters_find_what_the_presets_should() {
     assert_eq!(kept_out, 126);
 }
 
-#[test]
-fn the_presets_find_it() {
-    let all = events();
-    let resources: Vec<String> = all.iter().map(|e| e.text("/resourceId").to_lowercase()).collect();
-    let records: Vec<Record<'_>> = all
-        .iter()
-        .zip(&resources)
-        .map(|(event, resource)| {
-            let old = event.json.pointer("/properties/MemberId").is_some();
-            let instance = if old { "/properties/MemberId" } else { "/properties/HsmInstance" };
-            Record {
-                time: event.text("/time"),
-                operation: event.operation(),
-                caller: event.text("/callerIpAddress"),
-                client: event.text("/properties/ClientInfo"),
-                resource,
-                instance: event.text(instance),
-                old,
-            }
-        })
-        .collect();
-    // Event rules leave time to the engine: hand them the day, as it would.
-    let of_today: Vec<Record<'_>> =
-        records.iter().filter(|r| DAY.0 <= r.time && r.time < DAY.1).copied().collect();
+/// The rows of a preset's query over the bundled file, read as any exported log is.
+async fn ask(logs: &FileLogs, id: &str, window: (&str, &str), from: &str) -> usize {
+    let instant = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let (start, end) = window;
+    let query = presets::get(id).unwrap().spec.query.as_deref().unwrap();
+    let query = Query {
+        text: format!(
+            "let window_start = datetime({start}); let window_end = datetime({end});\n{query}"
+        ),
+        timespan: Some(Interval { from: instant(from), to: instant(end) }),
+        now: instant("2026-03-06T00:00:00Z"),
+    };
+    let mut rows = Vec::new();
+    logs.query(&query, &mut rows).await.unwrap();
+    rows.len()
+}
+
+#[tokio::test]
+async fn the_presets_find_it() {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = LogFiles::open(&["demo/events.jsonl".to_owned()], base).unwrap();
+    let snapshot = files.snapshot().unwrap();
+    let report = snapshot.report();
+    assert_eq!((report.rows, report.bad_count), (u64::try_from(events().len()).unwrap(), 0));
+    assert_eq!(report.ignored, BTreeSet::from(["available".to_owned()]));
+
+    let logs = FileLogs::new(files);
     for (id, matches) in MATCHES {
-        let (window, records) = match id {
-            "login-burst" => (("2026-03-03T19:15:00Z", "2026-03-03T20:15:00Z"), &records),
-            "caller-first-seen" => (DAY, &records),
-            _ => (DAY, &of_today),
+        let (window, from) = match id {
+            "login-burst" => (("2026-03-03T19:15:00Z", "2026-03-03T20:15:00Z"), DAY.0),
+            "caller-first-seen" => (DAY, "2026-02-17T00:00:00Z"),
+            _ => (DAY, DAY.0),
         };
-        assert_eq!(ask(id, window, Variant::Both, records).len(), matches, "{id}");
+        assert_eq!(ask(&logs, id, window, from).await, matches, "{id}");
     }
-    assert_eq!(ask("log-silence", DAY, Variant::Both, &records).len(), 0);
+    assert_eq!(ask(&logs, "log-silence", DAY, DAY.0).await, 0);
+    let next_day = ("2026-03-04T00:00:00Z", "2026-03-05T00:00:00Z");
+    assert_eq!(ask(&logs, "log-silence", next_day, next_day.0).await, 1);
 }

@@ -7,6 +7,8 @@
 
 mod arrows;
 mod demo_events;
+mod file_logs;
+mod files;
 mod http;
 mod identity;
 mod logs;

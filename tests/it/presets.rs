@@ -5,7 +5,7 @@ use hsmwatch::watch::presets;
 use kql::{MemoryTables, Schema, Type, Value};
 use std::collections::BTreeMap;
 
-pub(crate) const TABLE: &str = "CloudHsmServiceOperationAuditLogs";
+const TABLE: &str = "CloudHsmServiceOperationAuditLogs";
 const WEU: &str =
     "/subscriptions/0/providers/microsoft.hardwaresecuritymodules/cloudhsmclusters/weu";
 const NEU: &str =
@@ -14,7 +14,7 @@ const WINDOW: (&str, &str) = ("2026-03-03T10:00:00Z", "2026-03-03T11:00:00Z");
 
 /// What the columns of the HSM instance and of the cluster's type are called.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Variant {
+enum Variant {
     /// `HsmInstance`, `ClusterType`
     Current,
     /// `MemberId`, `PoolType`
@@ -27,15 +27,15 @@ const VARIANTS: [Variant; 3] = [Variant::Current, Variant::Legacy, Variant::Both
 
 /// One audit record, as little of it as a test needs.
 #[derive(Clone, Copy)]
-pub(crate) struct Record<'a> {
-    pub(crate) time: &'a str,
-    pub(crate) operation: &'a str,
-    pub(crate) caller: &'a str,
-    pub(crate) client: &'a str,
-    pub(crate) resource: &'a str,
-    pub(crate) instance: &'a str,
+struct Record<'a> {
+    time: &'a str,
+    operation: &'a str,
+    caller: &'a str,
+    client: &'a str,
+    resource: &'a str,
+    instance: &'a str,
     /// Whether its source writes the old columns, where both are there.
-    pub(crate) old: bool,
+    old: bool,
 }
 
 const RECORD: Record<'_> = Record {
@@ -48,7 +48,7 @@ const RECORD: Record<'_> = Record {
     old: false,
 };
 
-pub(crate) fn datetime(text: &str) -> Value {
+fn datetime(text: &str) -> Value {
     Value::Datetime(kql::parse_datetime(text).unwrap())
 }
 
@@ -100,7 +100,7 @@ fn row(record: &Record<'_>, variant: Variant) -> kql::Row {
 }
 
 /// The answer of a preset over a window, as the columns of each row.
-pub(crate) fn ask(
+fn ask(
     id: &str,
     (start, end): (&str, &str),
     variant: Variant,
