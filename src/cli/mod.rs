@@ -6,7 +6,7 @@ mod run;
 mod setup;
 mod verify;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use report::Stop;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -97,15 +97,12 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
         .map_err(|e| Stop::no(format!("cannot start: {e}")))
 }
 
-/// The definition of the command line, for tests and generated help.
-pub(crate) fn command() -> clap::Command {
-    Cli::command()
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     #[test]
     fn the_command_line_is_consistent() {
-        super::command().debug_assert();
+        super::Cli::command().debug_assert();
     }
 }
