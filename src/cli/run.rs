@@ -60,7 +60,9 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
     for (label, outcome) in &done.tick.watches {
         match outcome {
             Outcome::Done { alerts, .. } | Outcome::Failed { alerts, .. } => {
-                alerts.iter().for_each(|alert| out(line(label, alert)));
+                for alert in alerts {
+                    out(line(label, alert));
+                }
             }
             _ => {}
         }
