@@ -8,11 +8,16 @@ mod observe;
 pub mod record;
 #[cfg(test)]
 mod simulation;
+pub mod status;
+mod switch;
 mod tend;
+#[cfg(test)]
+mod tests;
 mod tick;
 
 pub use deliver::Delivered;
 pub use evaluate::Outcome;
+pub use switch::SwitchError;
 pub use tend::Tended;
 pub use tick::TickReport;
 

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 
 /// In the first two hours of a watch a missing table, missing data and missing access are states, not alerts.
-const SETTLING: TimeDelta = TimeDelta::hours(2);
+pub(super) const SETTLING: TimeDelta = TimeDelta::hours(2);
 /// Failing for this many intervals is told.
 const INTERVALS: i32 = 3;
 /// A receiver of cards that has accepted nothing for this long gets a sign of life.
@@ -90,10 +90,7 @@ impl Engine {
             let Some(head) = heads.get(&watch.id().key()) else { continue };
             let health = &head.health;
             let settling = now - head.started_at < SETTLING;
-            let interval = watch.rule.schedule.interval(head.started_at);
-            let since_success =
-                now - health.last_success.or(health.waiting_since).unwrap_or(head.started_at);
-            let long = since_success > interval * INTERVALS;
+            let long = without_success(head, watch, now).is_some();
             let workspace = &watch.workspace.name;
             let found = match (health.failing_since, health.failure, health.waiting_since) {
                 (Some(since), Some(FailureKind::Refused), _) => {
@@ -202,6 +199,18 @@ impl Engine {
             out.push(o);
         }
     }
+}
+
+/// Since when no evaluation of the watch has succeeded, if that is for more than three intervals.
+pub(super) fn without_success(
+    head: &Head,
+    watch: &Watch,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let health = &head.health;
+    let since = health.last_success.or(health.waiting_since).unwrap_or(head.started_at);
+    let interval = watch.rule.schedule.interval(head.started_at);
+    (now - since > interval * INTERVALS).then_some(since)
 }
 
 /// Watches that suffer from the same thing.

@@ -25,7 +25,8 @@ pub enum End {
 }
 
 impl End {
-    const fn as_str(self) -> &'static str {
+    /// The word in the state.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::Refused => "refused",
