@@ -90,7 +90,7 @@ impl Engine {
             let Some(head) = heads.get(&watch.id().key()) else { continue };
             let health = &head.health;
             let settling = now - head.started_at < SETTLING;
-            let long = without_success(head, watch, now).is_some();
+            let long = without_success(head, watch, now);
             let workspace = &watch.workspace.name;
             let found = match (health.failing_since, health.failure, health.waiting_since) {
                 (Some(since), Some(FailureKind::Refused), _) => {
@@ -100,8 +100,12 @@ impl Engine {
                 (Some(since), Some(FailureKind::Denied), _) => {
                     Some((Condition::AccessDenied, workspace.clone(), since))
                 }
-                (Some(since), _, _) if long => {
+                (Some(since), _, _) if long.is_some() => {
                     Some((Condition::WatchFailing, workspace.clone(), since))
+                }
+                // Being throttled is no failure, and yet nothing is evaluated.
+                (None, _, None) if health.put_off_until.is_some() => {
+                    long.map(|since| (Condition::WatchFailing, workspace.clone(), since))
                 }
                 // An absence rule says so itself.
                 (None, _, Some(since)) if !settling && watch.over_nothing.is_empty() => {
@@ -110,7 +114,8 @@ impl Engine {
                 _ => None,
             };
             let Some((condition, subject, since)) = found else { continue };
-            let error = health.error.clone().unwrap_or_default();
+            let error =
+                health.error.clone().unwrap_or_else(|| "throttled by the service".to_owned());
             let entry = suffering.entry((condition, subject)).or_insert(Suffering {
                 since,
                 rules: Vec::new(),
