@@ -49,6 +49,9 @@ impl Engine {
                 why.clone(),
             ));
         }
+        for (name, why) in &tended.documents {
+            out.push(observation(Condition::StateUnreadable, name.clone(), now, why.clone()));
+        }
         Self::watches(watches, heads, now, &mut out);
         for head in heads.values() {
             out.extend(head.gaps.iter().map(|gap| not_covered(head, gap)));

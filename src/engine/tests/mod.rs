@@ -162,6 +162,8 @@ impl Transport for Receivers {
 struct Counting {
     store: MemoryStore,
     counts: Mutex<BTreeMap<(&'static str, String), u32>>,
+    /// The document that cannot be read.
+    broken: Mutex<Option<String>>,
 }
 
 impl Counting {
@@ -183,6 +185,9 @@ impl StateStore for Counting {
         self.count("read", name);
         // Others go on meanwhile.
         tokio::task::yield_now().await;
+        if self.broken.lock().unwrap().as_deref() == Some(name) {
+            return Err(StoreError::Failed(format!("document `{name}` is damaged")));
+        }
         self.store.read(name).await
     }
 
@@ -325,7 +330,8 @@ impl Bench {
 
     /// Begins the watch, so that the next tick evaluates it for the first time.
     async fn begin(&self) {
-        assert_eq!(outcome(&self.round(epoch()).await), &Outcome::Started);
+        let report = self.round(epoch()).await;
+        assert_eq!(outcome(&report), &Outcome::Started);
     }
 
     async fn put(&self, name: &str, body: &[u8]) {
