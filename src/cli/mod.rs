@@ -1,9 +1,11 @@
 //! The command line: one verb a file. The only place that prints, and the only one that turns configuration into an engine.
 
 mod check;
+mod receivers;
 mod report;
 mod run;
 mod setup;
+mod status;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -52,6 +54,8 @@ pub(crate) enum Format {
 enum Verb {
     Run(run::Args),
     Check(check::Args),
+    Status(status::Args),
+    Receivers(receivers::Args),
     Verify(verify::Args),
 }
 
@@ -70,6 +74,8 @@ pub fn run() -> ExitCode {
     let done = match cli.verb {
         Verb::Run(args) => run::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
+        Verb::Status(args) => status::run(&context, &args),
+        Verb::Receivers(args) => receivers::run(&context, &args),
         Verb::Verify(args) => verify::run(&context, &args),
     };
     match done {
