@@ -1,7 +1,7 @@
 //! The engine on one machine: a loop that wakes at the next slot, and a queue in the process.
 
 use crate::engine::{Delivered, Engine, Outcome, StateError, TickReport, Ticket, Watch};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -152,8 +152,14 @@ pub async fn run(
 }
 
 #[expect(clippy::disallowed_methods, reason = "a host reads the clock once an invocation")]
-fn clock() -> DateTime<Utc> {
+fn clock_now() -> DateTime<Utc> {
     Utc::now()
+}
+
+/// Now, in whole microseconds. Records have ticks of 100 ns: an instant between two ticks would be one in a window of ours
+/// and another in the text of the query.
+pub fn clock() -> DateTime<Utc> {
+    clock_now().trunc_subsecs(6)
 }
 
 /// How long until the next slot of any rule.

@@ -6,9 +6,17 @@
 )]
 
 mod arrows;
+mod check;
+mod crash;
+mod daemon;
+mod hostile;
 mod http;
 mod identity;
 mod logs;
+mod receivers;
+mod run;
+mod service;
+mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
