@@ -85,6 +85,11 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
     for name in &done.tick.off {
         talk(format!("error: receiver `{name}` is off: it refused everything; its alerts wait"));
     }
+    match done.tick.waiting {
+        0 => {}
+        1 => talk("1 delivery waits: it is not due yet, or its receiver is off"),
+        n => talk(format!("{n} deliveries wait: they are not due yet, or their receivers are off")),
+    }
     for (Ticket { receiver, alert, .. }, delivered) in &done.deliveries {
         let name = engine.receiver(receiver).map_or(receiver.as_str(), |r| r.name.as_str());
         match delivered {

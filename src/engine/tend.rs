@@ -3,6 +3,7 @@
 use super::record::{End, KEPT, Line};
 use super::{Engine, Loaded, Offer, StateError, Ticket};
 use crate::notify::backoff;
+use crate::ports::StoreError;
 use crate::watch::head::Head;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
@@ -45,7 +46,12 @@ impl Engine {
                     tended.heads.insert(key, loaded);
                 }
                 Ok(None) => {}
-                Err(error @ (StateError::Head { .. } | StateError::Document { .. })) => {
+                // One head that cannot be read stops one watch, not all of them.
+                Err(
+                    error @ (StateError::Head { .. }
+                    | StateError::Document { .. }
+                    | StateError::Store(StoreError::Failed(_))),
+                ) => {
                     tended.unreadable.insert(key, error.to_string());
                 }
                 Err(error) => return Err(error),
@@ -163,9 +169,9 @@ impl Engine {
     }
 }
 
-fn lost_is_fine(error: crate::ports::StoreError) -> Result<(), crate::ports::StoreError> {
+fn lost_is_fine(error: StoreError) -> Result<(), StoreError> {
     match error {
-        crate::ports::StoreError::Lost(_) => Ok(()),
+        StoreError::Lost(_) => Ok(()),
         other => Err(other),
     }
 }

@@ -223,7 +223,11 @@ impl TestBed {
     }
 
     fn prepare(&self, program: &OsStr, arguments: &[&str]) -> Command {
-        fs::write(self.dir().join("hsmwatch.toml"), self.configuration()).unwrap();
+        // Written only if it changed: a running process must never find half of it.
+        let (path, text) = (self.dir().join("hsmwatch.toml"), self.configuration());
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            fs::write(path, text).unwrap();
+        }
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -286,6 +290,39 @@ impl TestBed {
         self.gate.disarm()
     }
 
+    /// `run --once`, killed as soon as the state directory has changed n times. Answers whether it came to that.
+    pub(crate) fn run_killed_at_change(&self, n: usize) -> bool {
+        let (mut now, mut changes) = (self.state_stamps(), 0);
+        let mut child = self.spawn_once();
+        while changes < n && child.try_wait().unwrap().is_none() {
+            let then = std::mem::replace(&mut now, self.state_stamps());
+            changes += usize::from(then != now);
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        self.ran();
+        changes == n
+    }
+
+    /// Names, sizes and times of the files in the state directory.
+    fn state_stamps(&self) -> BTreeSet<(PathBuf, u64, Option<std::time::SystemTime>)> {
+        let mut stamps = BTreeSet::new();
+        let mut left = vec![self.state_dir()];
+        while let Some(dir) = left.pop() {
+            // What is gone between the listing and the look is gone.
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                match entry.metadata() {
+                    Ok(meta) if meta.is_dir() => left.push(entry.path()),
+                    Ok(meta) => {
+                        stamps.insert((entry.path(), meta.len(), meta.modified().ok()));
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        stamps
+    }
+
     /// `run`, until it is told to stop.
     pub(crate) fn daemon(&self, more: &[&str]) -> Daemon {
         Daemon::start(self.command(&[&["run"], more].concat()))
@@ -314,6 +351,11 @@ impl TestBed {
     /// A record comes in.
     pub(crate) fn log(&self, record: Record) {
         self.logs.add(WORKSPACE, [record]);
+    }
+
+    /// Names of all receivers.
+    pub(crate) fn webhooks(&self) -> Vec<String> {
+        self.receivers.keys().cloned().collect()
     }
 
     /// Which alerts each client's deletion stands in, at a webhook.

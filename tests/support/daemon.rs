@@ -63,10 +63,15 @@ impl Daemon {
     }
 
     /// SIGTERM, and how it ends.
-    pub(crate) fn terminate(mut self) -> Ended {
+    pub(crate) fn terminate(self) -> Ended {
+        self.end("TERM")
+    }
+
+    /// A signal, and how it ends.
+    pub(crate) fn end(mut self, signal: &str) -> Ended {
         let began = Instant::now();
         let pid = self.child.id();
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().unwrap();
+        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().unwrap();
         assert!(sent.success());
         let code = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -74,6 +74,8 @@ impl Delivery {
 struct Inner {
     kind: Kind,
     deliveries: Vec<Delivery>,
+    /// How many came, those included that are not answered yet.
+    arrived: usize,
     script: VecDeque<Say>,
     always: Option<Say>,
 }
@@ -94,7 +96,7 @@ impl FakeReceiver {
 
     /// Behind a gate that others may share.
     pub(crate) fn behind(kind: Kind, gate: &Gate) -> Self {
-        let inner = Inner { kind, deliveries: Vec::new(), script: VecDeque::new(), always: None };
+        let inner = Inner { kind, deliveries: Vec::new(), arrived: 0, script: VecDeque::new(), always: None };
         let shared: Shared = Arc::new((Mutex::new(inner), Condvar::new()));
         let app = Router::new()
             .route("/{*path}", post(take))
@@ -149,6 +151,15 @@ impl FakeReceiver {
         inner.deliveries.clone()
     }
 
+    /// Waits until `n` deliveries have arrived, answered or not, 20 s at most. Blocks the thread.
+    pub(crate) fn wait_for_arrivals(&self, n: usize) {
+        let (inner, news) = &*self.shared;
+        let (inner, _) = news
+            .wait_timeout_while(inner.lock().unwrap(), Duration::from_secs(20), |i| i.arrived < n)
+            .unwrap();
+        assert!(inner.arrived >= n, "{} of {n} deliveries came", inner.arrived);
+    }
+
     /// How often each `webhook-id` came.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -174,6 +185,8 @@ async fn take(
     let at = Instant::now();
     let (say, kind, problem) = {
         let mut inner = shared.0.lock().unwrap();
+        inner.arrived += 1;
+        shared.1.notify_all();
         let say = inner.script.pop_front().or_else(|| inner.always.clone());
         let problem = check(&inner.kind, &headers, &bytes).err();
         (say, inner.kind.clone(), problem)
