@@ -6,9 +6,12 @@
 )]
 
 mod arrows;
+mod file_logs;
+mod files;
 mod http;
 mod identity;
 mod logs;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod verbs;

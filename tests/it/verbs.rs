@@ -1,0 +1,1 @@
+//! Verbs that look things up or try things out, through the built binary.
