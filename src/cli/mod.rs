@@ -1,8 +1,16 @@
 //! The command line: one verb a file. The only place that prints, and the only one that turns configuration into an engine.
 
+mod catalogue;
 mod check;
+mod columns;
+mod explain;
+mod query;
 mod report;
+mod rows;
+mod rules;
 mod run;
+mod sample;
+mod send_test;
 mod setup;
 mod verify;
 
@@ -52,6 +60,10 @@ pub(crate) enum Format {
 enum Verb {
     Run(run::Args),
     Check(check::Args),
+    Query(query::Args),
+    Rules(rules::Args),
+    Explain(explain::Args),
+    SendTest(send_test::Args),
     Verify(verify::Args),
 }
 
@@ -70,6 +82,10 @@ pub fn run() -> ExitCode {
     let done = match cli.verb {
         Verb::Run(args) => run::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
+        Verb::Query(args) => query::run(&context, args),
+        Verb::Rules(args) => rules::run(&context, &args),
+        Verb::Explain(args) => explain::run(&context, &args),
+        Verb::SendTest(args) => send_test::run(&context, &args),
         Verb::Verify(args) => verify::run(&context, &args),
     };
     match done {

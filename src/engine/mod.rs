@@ -11,7 +11,7 @@ mod simulation;
 mod tend;
 mod tick;
 
-pub use deliver::Delivered;
+pub use deliver::{Delivered, verdict};
 pub use evaluate::Outcome;
 pub use tend::Tended;
 pub use tick::TickReport;
