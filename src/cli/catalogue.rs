@@ -68,13 +68,12 @@ pub(crate) fn entries(setup: Option<&Setup>) -> Vec<Entry> {
         setup.map_or(Schedule::Every(TimeDelta::minutes(5)), |setup| setup.config.schedule.clone());
     let on = |id: &str| setup?.rules.iter().find(|ready| ready.rule.id == id);
     let entry = |spec: RuleSpec, preset, changed| {
-        let rule = match on(&spec.id) {
-            Some(ready) => Arc::clone(&ready.rule),
+        let rule = if let Some(ready) = on(&spec.id) {
+            Arc::clone(&ready.rule)
+        } else {
             // One that is off may have errors: then there is nothing to show.
-            None => {
-                let off = RuleSpec { enabled: None, ..spec };
-                Arc::new(build(off, &default).rule?)
-            }
+            let off = RuleSpec { enabled: None, ..spec };
+            Arc::new(build(off, &default).rule?)
         };
         let on = setup.map(|_| on(&rule.id).is_some());
         Some(Entry { rule, preset, changed, on })

@@ -72,7 +72,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
         if n > 0 {
             out("");
         }
-        found.iter().for_each(|operation| one(operation, &watching(&operation.name)));
+        for operation in &found {
+            one(operation, &watching(&operation.name));
+        }
         if found.is_empty() {
             out(format!("{}: not known", clean(word, 200)));
             watched_by(&watching(word));
@@ -112,9 +114,12 @@ fn near(word: &str) -> Vec<&'static str> {
     let names = || operations::all().iter().map(|operation| operation.name.as_str());
     let mut near: Vec<&str> = nearest(&word, names()).into_iter().collect();
     let parts: Vec<&str> = word.split('_').filter(|part| part.len() > 3).collect();
-    let shared = |name: &&str| name.split('_').any(|part| parts.contains(&part));
-    near.extend(names().filter(shared));
-    near.dedup();
+    let shared = |name: &&str| parts.iter().any(|part| name.contains(part));
+    for name in names().filter(shared) {
+        if !near.contains(&name) {
+            near.push(name);
+        }
+    }
     near.truncate(4);
     near
 }

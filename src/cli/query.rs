@@ -373,7 +373,7 @@ fn checked(question: &Question, asked: &Asked) -> Result<Option<Diagnostics>, St
         }
         Asked::Service(_) => {
             let wrong = kql::bind(&question.text, &NoTables, now).err();
-            Ok(wrong.filter(|all| certain(all)))
+            Ok(wrong.filter(certain))
         }
     }
 }
@@ -433,7 +433,8 @@ fn tell(files: &FileLogs) {
     let others: u64 = other.values().sum();
     if others > 0 {
         let names: Vec<String> = other.keys().take(5).map(|name| clean(name, 60)).collect();
-        talk(format!("{others} records of other logs passed over ({})", names.join(", ")));
+        let records = count_of(others, "record", "records");
+        talk(format!("passed over {records} of other logs ({})", names.join(", ")));
     }
 }
 

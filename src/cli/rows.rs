@@ -77,7 +77,9 @@ impl Printer {
         let names: Vec<&str> = head.iter().map(String::as_str).collect();
         let widths = widths(&names, &cells);
         out(line(&head, &widths));
-        cells.iter().for_each(|cells| out(line(cells, &widths)));
+        for cells in &cells {
+            out(line(cells, &widths));
+        }
         if left_out > 0 {
             talk(format!("{left_out} empty columns are left out; --wide shows them"));
         }
@@ -102,15 +104,16 @@ impl RowSink for Printer {
             self.columns = Columns::clone(&row.columns);
         }
         match self.output {
-            Output::Table => match &self.widths {
-                Some(widths) => out(line(&self.cells(&row), widths)),
-                None => {
-                    self.measured.push(row);
-                    if self.measured.len() >= MEASURED {
-                        self.flush(false);
-                    }
+            Output::Table => {
+                if let Some(widths) = &self.widths {
+                    out(line(&self.cells(&row), widths));
+                    return;
                 }
-            },
+                self.measured.push(row);
+                if self.measured.len() >= MEASURED {
+                    self.flush(false);
+                }
+            }
             Output::Json => {
                 let before = if first { "[\n" } else { ",\n" };
                 out_raw(format!("{before}{}", object(&row)).as_bytes());

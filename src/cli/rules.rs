@@ -80,10 +80,16 @@ fn list(context: &Context, catalogue: &Catalogue) {
         .iter()
         .map(|entry| {
             let rule = &entry.rule;
-            let sets = match entry.preset {
+            let sets = match entry.sets().as_slice() {
+                [] => "(own)".to_owned(),
                 // All presets are in `all`.
-                Some(_) => entry.sets().iter().filter(|set| **set != "all").copied().collect(),
-                None => vec!["(own)"],
+                [.., "all"] if entry.sets().len() > 1 => entry
+                    .sets()
+                    .into_iter()
+                    .filter(|set| *set != "all")
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                sets => sets.join(", "),
             };
             let state = known.then(|| entry.state().to_owned());
             let cells = [
@@ -91,7 +97,7 @@ fn list(context: &Context, catalogue: &Catalogue) {
                 rule.severity.to_string(),
                 check::kind(&rule.kind),
                 check::schedule(&rule.schedule),
-                sets.join(", "),
+                sets,
                 clean(&rule.title, 60),
             ];
             state.into_iter().chain(cells).collect()

@@ -56,10 +56,9 @@ impl<'r> Probe<'r> {
         match (self.latest(operation), self.any) {
             (Some(_), true) => Watches::Any,
             (Some(_), false) => Watches::This,
-            (None, true) => Watches::No,
             // It may want more than made-up records have: what it names, it watches.
             (None, false) if self.names(operation) => Watches::This,
-            (None, false) => Watches::No,
+            (None, _) => Watches::No,
         }
     }
 

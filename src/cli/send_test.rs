@@ -181,7 +181,9 @@ fn print(context: &Context, receivers: &[&Receiver], alert: &Alert, now: DateTim
             out("");
         }
         talk(format!("POST to {} ({}):", receiver.name, receiver.kind));
-        headers.iter().for_each(|(name, value)| out(format!("{name}: {value}")));
+        for (name, value) in &headers {
+            out(format!("{name}: {value}"));
+        }
         out("");
         out(text);
     }
