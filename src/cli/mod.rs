@@ -1,9 +1,17 @@
 //! The command line: one verb a file. The only place that prints, and the only one that turns configuration into an engine.
 
+mod catalogue;
 mod check;
 mod receivers;
+mod columns;
+mod explain;
+mod query;
 mod report;
+mod rows;
+mod rules;
 mod run;
+mod sample;
+mod send_test;
 mod setup;
 mod status;
 mod verify;
@@ -56,6 +64,10 @@ enum Verb {
     Check(check::Args),
     Status(status::Args),
     Receivers(receivers::Args),
+    Query(query::Args),
+    Rules(rules::Args),
+    Explain(explain::Args),
+    SendTest(send_test::Args),
     Verify(verify::Args),
 }
 
@@ -76,6 +88,10 @@ pub fn run() -> ExitCode {
         Verb::Check(args) => check::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),
         Verb::Receivers(args) => receivers::run(&context, &args),
+        Verb::Query(args) => query::run(&context, args),
+        Verb::Rules(args) => rules::run(&context, &args),
+        Verb::Explain(args) => explain::run(&context, &args),
+        Verb::SendTest(args) => send_test::run(&context, &args),
         Verb::Verify(args) => verify::run(&context, &args),
     };
     match done {

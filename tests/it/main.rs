@@ -24,3 +24,4 @@ mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod verbs;
