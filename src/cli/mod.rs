@@ -1,6 +1,7 @@
 //! The command line: one verb a file. The only place that prints, and the only one that turns configuration into an engine.
 
 mod check;
+mod demo;
 mod report;
 mod run;
 mod setup;
@@ -50,6 +51,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Args),
     Run(run::Args),
     Check(check::Args),
     Verify(verify::Args),
@@ -68,6 +70,7 @@ pub fn run() -> ExitCode {
     };
     let context = Context { config: cli.config, format: cli.format };
     let done = match cli.verb {
+        Verb::Demo(args) => demo::run(&context, &args),
         Verb::Run(args) => run::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
         Verb::Verify(args) => verify::run(&context, &args),

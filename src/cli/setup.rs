@@ -83,7 +83,12 @@ pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
     finish(loaded, name, lookup)
 }
 
-fn finish(loaded: config::Loaded, source: String, lookup: System) -> Result<Setup, Stop> {
+/// Builds the rules of a configuration that was read.
+pub(crate) fn finish(
+    loaded: config::Loaded,
+    source: String,
+    lookup: System,
+) -> Result<Setup, Stop> {
     let config::Loaded { config, mut warnings } = loaded;
     let (rules, more) = rules(&config)?;
     warnings.extend(more);
