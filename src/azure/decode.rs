@@ -33,8 +33,8 @@ pub(super) enum DecodeError {
 /// What an answer said beside its rows.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Decoded {
-    /// Whether there was a list of tables.
-    pub(super) tables: bool,
+    /// Tables, whether they counted or not.
+    pub(super) tables: usize,
     /// `error`, if there was one.
     pub(super) error: Option<Json>,
     /// Rows handed over.
@@ -104,7 +104,6 @@ pub(super) struct Decoder {
     table: Table,
     /// The first table, held until it is known that there is no `PrimaryResult`.
     first: Option<Table>,
-    tables: usize,
     answered: bool,
     out: Decoded,
 }
@@ -117,7 +116,6 @@ impl Decoder {
             key: String::new(),
             table: Table::default(),
             first: None,
-            tables: 0,
             answered: false,
             out: Decoded::default(),
         }
@@ -230,7 +228,6 @@ impl Decoder {
     fn value(&mut self, level: In, first: u8) -> usize {
         let what = match (level, self.key.as_str()) {
             (In::Top, "tables") if first == b'[' => {
-                self.out.tables = true;
                 self.at = At::Inside(In::Tables);
                 return 1;
             }
@@ -256,7 +253,7 @@ impl Decoder {
 
     /// Whether this table may turn out to be the one that counts.
     fn may_count(&self) -> bool {
-        self.tables == 0 || self.table.name.as_deref().is_none_or(|name| name == PRIMARY)
+        self.out.tables == 0 || self.table.name.as_deref().is_none_or(|name| name == PRIMARY)
     }
 
     /// A value is complete.
@@ -309,11 +306,11 @@ impl Decoder {
     }
 
     fn table_ends(&mut self, sink: &mut dyn RowSink) -> Result<(), DecodeError> {
-        self.tables += 1;
+        self.out.tables += 1;
         let table = std::mem::take(&mut self.table);
         if table.name.as_deref() == Some(PRIMARY) && !self.answered {
             self.held(table, sink)?;
-        } else if self.tables == 1 {
+        } else if self.out.tables == 1 {
             self.first = Some(table);
         }
         Ok(())

@@ -10,6 +10,8 @@ use crate::config::{
 use crate::engine::{Engine, LogsLink, Watch, Workspace};
 use crate::http::{Endpoint, HttpTransport};
 use crate::local::disk::DiskStore;
+use crate::local::files::LogFiles;
+use crate::local::logs::FileLogs;
 use crate::notify::{self, Receiver, links, sign::SigningKey};
 use crate::ports::{LogSource, StateStore, Transport};
 use crate::watch::build::{At, Built, RuleProblem, build};
@@ -285,9 +287,11 @@ impl Setup {
     }
 }
 
-/// Exported logs, evaluated by the embedded engine.
-fn file_logs(_globs: &[String], name: &str) -> Result<Arc<dyn LogSource>, Stop> {
-    Err(Stop::usage(format!("workspace `{name}`: log files are not there yet")))
+/// Exported logs, evaluated by the embedded engine. Patterns are absolute, or start from the working folder.
+fn file_logs(globs: &[String], name: &str) -> Result<Arc<dyn LogSource>, Stop> {
+    let files = LogFiles::open(globs, Path::new(""))
+        .map_err(|e| Stop::usage(format!("workspace `{name}`: {e}")))?;
+    Ok(Arc::new(FileLogs::new(files)))
 }
 
 /// Names of the receivers that alerts of a rule are for.

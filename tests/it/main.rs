@@ -9,6 +9,8 @@ mod arrows;
 mod http;
 mod identity;
 mod logs;
+mod file_logs;
+mod files;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

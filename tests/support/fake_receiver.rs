@@ -182,10 +182,7 @@ async fn take(
             (307, Body::empty())
         }
         Some(Say::Break(status)) => (status, broken_body("o".to_owned())),
-        Some(Say::HangUp) => {
-            line.cut();
-            (0, Body::empty())
-        }
+        Some(Say::HangUp) => (0, Body::empty()),
     };
     let delivery = Delivery {
         target: uri.to_string(),
@@ -197,6 +194,8 @@ async fn take(
     shared.0.lock().unwrap().deliveries.push(delivery);
     shared.1.notify_all();
     if status == 0 {
+        // Only now, so that whoever sees the line cut also sees the delivery.
+        line.cut();
         return std::future::pending().await;
     }
     answer.status(StatusCode::from_u16(status).unwrap()).body(body).unwrap()

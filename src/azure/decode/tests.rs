@@ -43,7 +43,7 @@ fn the_usual_answer() {
         table("PrimaryResult", r#"[[1,"a"],[2,"]\"}"] , [3,null]]"#)
     );
     let (decoded, rows) = decode(&text).unwrap();
-    assert_eq!(decoded, Decoded { tables: true, error: None, rows: 3 });
+    assert_eq!(decoded, Decoded { tables: 1, error: None, rows: 3 });
     assert_eq!(first_column(&rows), [1, 2, 3]);
     assert_eq!(rows[1].get("s"), Some(&Value::string("]\"}")));
     assert_eq!(rows[2].get("s"), Some(&Value::string("")));

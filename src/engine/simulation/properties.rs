@@ -80,8 +80,8 @@ fn holds(seed: u64, options: Options) {
 }
 
 const QUIET: Options = Options {
-    days: 5,
-    every: 30,
+    days: 4,
+    every: 45,
     latest: 49 * 60,
     outages: false,
     edits: false,
@@ -93,7 +93,7 @@ const QUIET: Options = Options {
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 0, ..ProptestConfig::default() })]
 
     #[test]
     fn late_rows_are_told_once(seed in any::<u64>()) {
