@@ -6,11 +6,13 @@
 )]
 
 mod arrows;
+mod demo_events;
+mod file_logs;
+mod files;
 mod http;
 mod identity;
 mod logs;
-mod file_logs;
-mod files;
+mod presets;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
