@@ -194,8 +194,9 @@ impl Demo {
     async fn replay(&mut self) -> Result<bool, Stop> {
         let rules = self.watches.len();
         self.show.line(format!(
-            "hsmwatch demo: Tuesday, 3 March 2026 on two HSMs, replayed by a simulated clock. {rules} rules look every 5 minutes.\n\
-             Each alert goes to a receiver on this machine, which checks its signature; what you see is what arrived there.\n"
+            "hsmwatch demo: Tuesday, 3 March 2026 on two HSMs, by a simulated clock. {rules} rules look every\n\
+             5 minutes; alerts go to a receiver on this machine, which checks each signature. This is what\n\
+             it gets.\n"
         ));
         let last = self.records.iter().map(|record| record.available).max().unwrap_or_default();
         // One whole sweep after the last record, and the retries of what it finds.
@@ -257,9 +258,7 @@ impl Demo {
         let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner).len();
         self.show.note(
             now,
-            format!(
-                "hsmwatch is killed. What it found is committed; {lost} deliveries are not yet sent."
-            ),
+            format!("hsmwatch is killed with {lost} deliveries committed and not yet sent."),
         );
         self.show.note(now, "Another hsmwatch starts over the same state, and goes on.");
         Ok(self.engine())
@@ -276,11 +275,7 @@ impl Demo {
         }
         let forgeries = [
             ("that somebody changed on its way", changed, last.headers.clone()),
-            (
-                "sent a second time by somebody, hours later",
-                first.body.clone(),
-                first.headers.clone(),
-            ),
+            ("that somebody sends again hours later", first.body.clone(), first.headers.clone()),
         ];
         for (what, bytes, mut headers) in forgeries {
             headers.retain(|(name, _)| name.starts_with("webhook-"));
@@ -295,8 +290,8 @@ impl Demo {
             match (sent, problem) {
                 (Ok(reply), Some(why)) if reply.status == 401 => {
                     self.totals.forgeries_refused += 1;
-                    self.show
-                        .note(now, format!("An alert {what} is refused by the receiver: {why}."));
+                    let why = why.split(':').next().unwrap_or_default();
+                    self.show.note(now, format!("An alert {what} is refused: {why}."));
                 }
                 (answer, _) => {
                     self.totals.failures += 1;
@@ -341,12 +336,9 @@ impl Demo {
         match delivered {
             Ok(Delivered::Ok | Delivered::Dropped) => None,
             Ok(Delivered::Later { due, why }) => {
-                let after = crate::notify::wording::duration(due - now);
                 self.show.note(
                     now,
-                    format!(
-                        "The receiver `{name}` does not take an alert ({why}): again in {after}."
-                    ),
+                    format!("Receiver `{name}` is busy ({why}): the alert is sent again."),
                 );
                 (due - now <= SLEPT).then_some((due, ticket))
             }
@@ -440,7 +432,8 @@ impl Demo {
         if self.show.format == Format::Json {
             super::report::out(json!({ "summary": totals }));
         } else {
-            let text = format!("\n{}\n\n{}", totals.table(), totals.verdict());
+            let text = format!("{}\n\n{}", totals.table(), totals.verdict());
+            self.show.line("");
             self.show.line(text);
             self.show.line(NEXT);
         }

@@ -6,6 +6,7 @@
 )]
 
 mod arrows;
+mod demo;
 mod demo_events;
 mod file_logs;
 mod files;

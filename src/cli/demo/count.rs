@@ -162,3 +162,85 @@ fn caller_of_hit(rule: &str, hit: &Hit) -> Key {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     of_caller(rule, &text(&hit.caller), &text(&hit.resource))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn record(second: u32, caller: &str, operation: &str) -> Record {
+        let time = DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::from(second));
+        Record {
+            time,
+            available: time + TimeDelta::minutes(5),
+            operation: operation.to_owned(),
+            caller: caller.to_owned(),
+            client: String::new(),
+            instance: "hsm-1".to_owned(),
+            resource: "/hsm".to_owned(),
+            row: Vec::new(),
+        }
+    }
+
+    fn alert(rule: &str, records: &[Record]) -> Alert {
+        let hit = |record: &Record| {
+            json!({
+                "fingerprint": "", "time": record.time, "operation": record.operation,
+                "instance": record.instance, "caller": record.caller, "resource": record.resource,
+            })
+        };
+        let rule = json!({"id": rule, "title": "", "severity": "high", "version": ""});
+        let t = DateTime::UNIX_EPOCH;
+        let hits: Vec<_> = records.iter().map(hit).collect();
+        serde_json::from_value(json!({
+            "id": "", "rule": rule, "workspace": {"id": "", "name": ""}, "incident_key": "", "reason": "new",
+            "window": {"from": t, "to": t}, "time": t, "count": hits.len(), "first_seen": t, "last_seen": t,
+            "hits": hits, "receivers": [],
+        }))
+        .unwrap()
+    }
+
+    fn counted(records: &[Record], alerts: &[Alert]) -> (u64, u64, u64) {
+        let start = DateTime::UNIX_EPOCH + TimeDelta::seconds(10);
+        let compared = compare(records, start, TimeDelta::hours(1), alerts);
+        (compared.due, compared.missed, compared.surplus)
+    }
+
+    #[test]
+    fn what_is_missed_and_what_is_told_twice_is_seen() {
+        let delete = |second| record(second, "a", "CN_TOMBSTONE_OBJECT");
+        // Known from before the start, one deletion, and two equal ones.
+        let log = [delete(0), delete(10), delete(11), delete(11)];
+        let told = |records: &[Record]| alert("key-delete", records);
+        let all = log.get(1..).unwrap();
+        assert_eq!(counted(&log, &[told(all)]), (3, 0, 0));
+        assert_eq!(counted(&log, &[]), (3, 3, 0));
+        assert_eq!(counted(&log, &[told(&all[..2])]), (3, 1, 0));
+        assert_eq!(counted(&log, &[told(all), told(&all[2..])]), (3, 0, 1));
+        assert_eq!(counted(&log, &[told(&log)]), (3, 0, 1), "history is not told");
+        assert_eq!(counted(&log, &[told(all), alert("user-change", &[delete(10)])]), (3, 0, 1));
+        let uncounted = Alert { count: 5, ..told(all) };
+        assert_eq!(counted(&log, &[uncounted]), (3, 0, 2));
+    }
+
+    #[test]
+    fn callers_are_told_once() {
+        let mut log = vec![record(0, "old", "X"), record(20, "old", "X"), record(30, "new", "X")];
+        let first = alert(FIRST_SEEN, log.get(2..).unwrap());
+        assert_eq!(counted(&log, &[]), (1, 1, 0));
+        assert_eq!(counted(&log, std::slice::from_ref(&first)), (1, 0, 0));
+        assert_eq!(counted(&log, &[first.clone(), first.clone()]), (1, 0, 1));
+        assert_eq!(counted(&log, &[first, alert(FIRST_SEEN, &log[1..2])]), (1, 0, 1));
+        log.extend((0..20).map(|n| record(100 + n, "old", "CN_LIST_USERS")));
+        assert_eq!(counted(&log, &[]).0, 2, "and who looks around");
+        log.pop();
+        assert_eq!(counted(&log, &[]).0, 1);
+    }
+
+    #[test]
+    fn a_rule_that_is_not_known_is_named() {
+        let start = DateTime::UNIX_EPOCH;
+        let compared = compare(&[], start, TimeDelta::hours(1), &[alert("x", &[])]);
+        assert_eq!(compared.unknown, BTreeSet::from(["x".to_owned()]));
+    }
+}

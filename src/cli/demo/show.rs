@@ -5,7 +5,7 @@ use super::super::report::{self, out, out_raw, progress, progress_done};
 use super::receiver::Arrived;
 use crate::notify::wording::{self, severity_word};
 use crate::notify::{Detail, limits, terminal};
-use crate::watch::alert::Alert;
+use crate::watch::alert::{Alert, Reason};
 use crate::watch::severity::Severity;
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
@@ -66,7 +66,8 @@ impl Show {
 
     fn print(&mut self, text: impl Display) {
         progress_done();
-        if std::mem::take(&mut self.after_full) {
+        let text = text.to_string();
+        if std::mem::take(&mut self.after_full) && !text.starts_with('\n') && !text.is_empty() {
             out("");
         }
         out(text);
@@ -99,8 +100,8 @@ impl Show {
             Severity::Low => {
                 let summary: String =
                     wording::summary(alert, Detail::Full).iter().map(|p| p.text(100)).collect();
-                let title = limits::clean(wording::title(alert), 100);
-                let line = format!("{}  {title}: {summary}", head(arrived.at, severity));
+                let late = if alert.reason == Reason::Sweep { "late: " } else { "" };
+                let line = format!("{}  {late}{summary}", head(arrived.at, severity));
                 self.line(line);
             }
             _ => {
@@ -132,10 +133,8 @@ impl Show {
             1 => String::new(),
             n => format!(" · attempt {n}"),
         };
-        let head = format!(
-            "── {} · received, signature verified{attempt}{shown} ",
-            arrived.at.format("%Y-%m-%d %H:%M:%S UTC")
-        );
+        let head =
+            format!("── {} · received, signature verified{attempt}{shown} ", minute(arrived.at));
         let rest = terminal::WIDTH.saturating_sub(head.chars().count());
         let head = format!("{head}{}", "─".repeat(rest));
         let head = self.paint("2", &head);
@@ -301,5 +300,46 @@ impl Totals {
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
         format!("NOT as promised: {}", wrong.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::webhook;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_received_is_what_was_sent() {
+        let t = "2026-03-03T20:10:00Z";
+        let hit = json!({
+            "fingerprint": "f", "time": "2026-03-03T20:09:59.1234567Z", "operation": "CN_LOGIN", "caller": "a",
+            "client": "\u{1b}[2J", "resource": "/r", "fields": {"DurationMs": 7},
+        });
+        let mut alert: Alert = serde_json::from_value(json!({
+            "id": "1", "workspace": {"id": "w", "name": "n"}, "group": {"_ResourceId": "/r"}, "incident_key": "i",
+            "rule": {"id": "r", "title": "T", "severity": "high", "version": "v", "meaning": "m", "action": "a"},
+            "reason": "sweep", "window": {"from": t, "to": t}, "time": t, "count": 2, "suppressed": 3,
+            "first_seen": t, "last_seen": t, "hits": [hit.clone(), hit], "caveat": "c", "note": "n",
+            "links": {"runbook": "https://example.com/"}, "receivers": ["itsm"],
+        }))
+        .unwrap();
+        let body = webhook::render(&alert, Detail::Full);
+        alert.receivers.clear();
+        assert_eq!(received(&body.bytes), Some(alert));
+        assert_eq!(received(b"{}"), None);
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
+            assert_eq!(grouped(n), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_promised_is_said() {
+        let wrong = Totals { missed: 2, delivered_twice: 1, ..Totals::default() };
+        assert_eq!(wrong.verdict(), "NOT as promised: 2 not told; 1 messages accepted twice");
     }
 }
