@@ -2,10 +2,11 @@
 
 mod catalogue;
 mod check;
-mod receivers;
 mod columns;
+mod demo;
 mod explain;
 mod query;
+mod receivers;
 mod report;
 mod rows;
 mod rules;
@@ -60,6 +61,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Args),
     Run(run::Args),
     Check(check::Args),
     Status(status::Args),
@@ -84,6 +86,7 @@ pub fn run() -> ExitCode {
     };
     let context = Context { config: cli.config, format: cli.format };
     let done = match cli.verb {
+        Verb::Demo(args) => demo::run(&context, &args),
         Verb::Run(args) => run::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),

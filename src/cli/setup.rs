@@ -96,7 +96,12 @@ fn file(context: &Context) -> Option<PathBuf> {
     context.config.clone().or_else(|| default.is_file().then(|| default.to_owned()))
 }
 
-fn finish(loaded: config::Loaded, source: String, lookup: System) -> Result<Setup, Stop> {
+/// Builds the rules of a configuration that was read.
+pub(crate) fn finish(
+    loaded: config::Loaded,
+    source: String,
+    lookup: System,
+) -> Result<Setup, Stop> {
     let config::Loaded { config, mut warnings } = loaded;
     let (rules, more) = rules(&config)?;
     warnings.extend(more);

@@ -9,6 +9,7 @@ mod arrows;
 mod check;
 mod crash;
 mod daemon;
+mod demo;
 mod demo_events;
 mod file_logs;
 mod files;
