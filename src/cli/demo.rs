@@ -499,6 +499,6 @@ fn watches(setup: &Setup, receivers: &[Receiver], log: &Arc<DemoLog>) -> Vec<Wat
 
 /// A secret that nobody knows.
 fn new_secret() -> String {
-    let bytes: Vec<u8> = (0..2).flat_map(|_| setup::instance().into_bytes()).collect();
+    let bytes: Vec<u8> = (0..4).flat_map(|_| setup::instance().into_bytes()).collect();
     format!("{PREFIX}{}", BASE64.encode(bytes))
 }
