@@ -417,3 +417,6 @@ fn alert(
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;
