@@ -28,7 +28,7 @@ fn new_rows_are_told_as_they_come_until_it_is_told_to_stop() {
         let bed = TestBed::new().receiver("itsm", "webhook").receiver("oncall", "teams");
         bed.delete_key("before");
         let daemon = bed.daemon(&[]);
-        daemon.wait_for("watching 1 rules on 1 workspaces for 2 receivers", 1);
+        daemon.wait_for("watching 1 rule on 1 workspace for 2 receivers", 1);
         daemon.wait_for(EVALUATED, 1);
         bed.delete_key("first");
         bed.at("itsm").wait_for(1);

@@ -63,7 +63,8 @@ impl Ran {
         self
     }
 
-    fn of(output: Output) -> Self {
+    /// What came of a run.
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
