@@ -40,7 +40,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
 }
 
 async fn once(context: &Context, engine: &Arc<Engine>, watches: &[Watch]) -> Done {
-    let done = daemon::once(engine, watches, daemon::clock()).await.map_err(|e| Stop::no(e.to_string()))?;
+    let done = daemon::once(engine, watches, daemon::clock())
+        .await
+        .map_err(|e| Stop::no(e.to_string()))?;
     let failed = done.tick.failed() + done.tick.errors.len();
     let ended =
         done.deliveries.iter().filter(|(_, d)| matches!(d, Ok(Delivered::Ended { .. }))).count();

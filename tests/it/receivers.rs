@@ -145,7 +145,8 @@ fn a_broken_receiver_is_off_until_its_address_changes_and_loses_nothing() {
         assert_eq!(told, ["a", "b"], "{name}");
         assert_eq!(bed.at(name).counts().values().max(), Some(&1), "{name}");
         // Of the others' trouble, not of its own.
-        let of_own = own(bed.at(name)).into_iter().filter(|(_, s, state)| s == name && state == "ill");
+        let of_own =
+            own(bed.at(name)).into_iter().filter(|(_, s, state)| s == name && state == "ill");
         assert_eq!(of_own.count(), 0, "{name}");
     }
     let well: Vec<_> = own(bed.at("well")).into_iter().filter(|c| c.2 == "well").collect();
@@ -225,7 +226,8 @@ fn a_receiver_that_is_removed_ends_its_deliveries() {
 
 #[test]
 fn secrets_are_never_shown_or_kept() {
-    let echo = |fake: &FakeReceiver| format!("cannot POST {} with whsec_c2lnbmluZy1zZWNyZXQt", fake.url());
+    let echo =
+        |fake: &FakeReceiver| format!("cannot POST {} with whsec_c2lnbmluZy1zZWNyZXQt", fake.url());
     let mut bed = TestBed::new().variable("RUST_LOG", "trace");
     bed.set_receiver("well", "webhook", "");
     let elsewhere = FakeReceiver::start(Kind::Slack);

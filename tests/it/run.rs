@@ -292,7 +292,8 @@ fn exit_codes_and_json() {
     bed.run(&["run", "--twice"]).exits(2).says("--twice");
     bed.run(&["--config", "missing.toml", "run", "--once"]).exits(2).says("missing.toml");
     let broken = bed.setting("evrey = \"5m\"");
-    let ran = broken.run(&["run", "--once"]).exits(2).says("hsmwatch.toml:3:1: unknown key `evrey`");
+    let ran =
+        broken.run(&["run", "--once"]).exits(2).says("hsmwatch.toml:3:1: unknown key `evrey`");
     assert_eq!(ran.stdout, "");
 }
 

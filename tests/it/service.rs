@@ -186,7 +186,8 @@ fn no_data_for_two_hours_is_told_and_so_is_that_it_came() {
 #[test]
 fn a_refused_query_is_told_at_once_and_once() {
     let bed = bed();
-    let message = "'project' operator: Failed to resolve scalar expression named '\u{1b}[31mOops\u{202e}'";
+    let message =
+        "'project' operator: Failed to resolve scalar expression named '\u{1b}[31mOops\u{202e}'";
     bed.logs.fault_when(|_| true, Fault::Semantic(message));
     for _ in 0..2 {
         let ran = bed.run_once().exits(1).says("query refused").says("Failed to resolve");

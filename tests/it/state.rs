@@ -21,7 +21,8 @@ fn two_rules() -> TestBed {
 fn head_file(bed: &TestBed) -> String {
     let of = |name: &&String, bytes: &[u8]| {
         name.starts_with("heads/")
-            && String::from_utf8_lossy(bytes).contains("\"rule\":\"key-delete\"},\"workspace_name\"")
+            && String::from_utf8_lossy(bytes)
+                .contains("\"rule\":\"key-delete\"},\"workspace_name\"")
     };
     let files = bed.state_files();
     let mut found = files.iter().filter(|(name, bytes)| of(name, bytes));
@@ -81,7 +82,8 @@ fn a_head_cut_short_is_kept_and_told_and_the_others_go_on() {
     fs::write(&file, cut).unwrap();
     bed.delete_key("b");
     for _ in 0..2 {
-        let ran = bed.run_once().exits(1).says("error: key-delete on prod: state store: document `");
+        let ran =
+            bed.run_once().exits(1).says("error: key-delete on prod: state store: document `");
         ran.says("is damaged").says("watches=2 failed=1");
         assert_eq!(fs::read(&file).unwrap(), cut, "left as it is");
     }
@@ -138,7 +140,10 @@ fn a_full_disk_fails_the_run_and_loses_nothing() {
     bed.run_once().exits(0);
     bed.run_once().exits(0).is_quiet();
     let told = bed.told("itsm");
-    assert_eq!(told.into_iter().map(|(k, v)| (k, v.len())).collect::<Vec<_>>(), [("a".to_owned(), 1)]);
+    assert_eq!(
+        told.into_iter().map(|(k, v)| (k, v.len())).collect::<Vec<_>>(),
+        [("a".to_owned(), 1)]
+    );
     assert_eq!(bed.at("itsm").deliveries().len(), 1);
 }
 

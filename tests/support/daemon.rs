@@ -71,7 +71,8 @@ impl Daemon {
     pub(crate) fn end(mut self, signal: &str) -> Ended {
         let began = Instant::now();
         let pid = self.child.id();
-        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().unwrap();
+        let sent =
+            Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().unwrap();
         assert!(sent.success());
         let code = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

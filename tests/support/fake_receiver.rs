@@ -96,7 +96,13 @@ impl FakeReceiver {
 
     /// Behind a gate that others may share.
     pub(crate) fn behind(kind: Kind, gate: &Gate) -> Self {
-        let inner = Inner { kind, deliveries: Vec::new(), arrived: 0, script: VecDeque::new(), always: None };
+        let inner = Inner {
+            kind,
+            deliveries: Vec::new(),
+            arrived: 0,
+            script: VecDeque::new(),
+            always: None,
+        };
         let shared: Shared = Arc::new((Mutex::new(inner), Condvar::new()));
         let app = Router::new()
             .route("/{*path}", post(take))

@@ -139,7 +139,10 @@ fn checked(mut row: Row, schema: &Schema) -> Result<Row, String> {
             None => *value = column.ty.missing(),
             Some(ty) if ty == column.ty => {}
             Some(ty) => {
-                return Err(format!("column `{}` is {}, the value is {ty}", column.name, column.ty));
+                return Err(format!(
+                    "column `{}` is {}, the value is {ty}",
+                    column.name, column.ty
+                ));
             }
         }
     }
