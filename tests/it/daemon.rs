@@ -184,7 +184,7 @@ fn a_query_service_that_hangs_delays_no_delivery() {
     bed.at("itsm").script([Say::Status(503)]);
     let daemon = bed.daemon(&[]);
     bed.at("itsm").wait_for(1);
-    bed.logs.fault_when(|_| true, Fault::Slow(Duration::from_secs(60)));
+    bed.logs.fault_when(|_| true, Fault::Slow(Duration::from_mins(1)));
     bed.at("itsm").wait_for(2);
     drop(daemon);
 }

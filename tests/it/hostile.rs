@@ -172,7 +172,7 @@ fn slack_shows_and_does_nothing(message: &Json) {
     for object in found {
         let kind = object.get("type").and_then(Json::as_str);
         assert!(kind.is_none_or(|kind| INERT.contains(&kind)), "{kind:?}: a link or a mention");
-        for (key, value) in object.iter() {
+        for (key, value) in object {
             let Some(text) = value.as_str() else { continue };
             // Line ends are ours: at the end of a line of rich text, and between a fact and its name.
             let acting = |c: char| acts(c) && (c != '\n' || kind == Some("plain_text"));
@@ -233,7 +233,7 @@ fn answers_that_make_no_sense_are_failures_and_nothing_else() {
     let deep: &'static str = Box::leak("[".repeat(200_000).into_boxed_str());
     nonsense.push(deep);
     for body in nonsense {
-        let shown = &body[..body.len().min(100)];
+        let shown: String = body.chars().take(100).collect();
         bed.logs.fault_when(|_| true, Fault::Body(body));
         let ran = bed.run_once();
         assert_eq!(ran.code, Some(1), "{shown}: {ran:?}");
