@@ -96,7 +96,12 @@ fn file(context: &Context) -> Option<PathBuf> {
     context.config.clone().or_else(|| default.is_file().then(|| default.to_owned()))
 }
 
-fn finish(loaded: config::Loaded, source: String, lookup: System) -> Result<Setup, Stop> {
+/// Builds the rules of a configuration that was read.
+pub(crate) fn finish(
+    loaded: config::Loaded,
+    source: String,
+    lookup: System,
+) -> Result<Setup, Stop> {
     let config::Loaded { config, mut warnings } = loaded;
     let (rules, more) = rules(&config)?;
     warnings.extend(more);
@@ -335,7 +340,8 @@ fn receiver(configured: &config::Receiver) -> Result<Receiver, Stop> {
     })
 }
 
-/// Tells this process from all others: sixteen random hex digits.
+/// Tells this process from all others that may write in the same millisecond: eight random hex digits.
 pub(crate) fn instance() -> String {
-    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("{:08x}", random >> 32)
 }
