@@ -7,7 +7,6 @@ use crate::engine::{Delivered, Engine, Outcome, Ticket, Watch};
 use crate::hosts::daemon::{self, Event};
 use crate::notify::limits;
 use crate::watch::alert::Alert;
-use chrono::Utc;
 use serde_json::json;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,9 +40,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
 }
 
 async fn once(context: &Context, engine: &Arc<Engine>, watches: &[Watch]) -> Done {
-    #[expect(clippy::disallowed_methods, reason = "a host reads the clock once an invocation")]
-    let now = Utc::now();
-    let done = daemon::once(engine, watches, now).await.map_err(|e| Stop::no(e.to_string()))?;
+    let done = daemon::once(engine, watches, daemon::clock())
+        .await
+        .map_err(|e| Stop::no(e.to_string()))?;
     let failed = done.tick.failed() + done.tick.errors.len();
     let ended =
         done.deliveries.iter().filter(|(_, d)| matches!(d, Ok(Delivered::Ended { .. }))).count();
@@ -60,7 +59,9 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
     for (label, outcome) in &done.tick.watches {
         match outcome {
             Outcome::Done { alerts, .. } | Outcome::Failed { alerts, .. } => {
-                alerts.iter().for_each(|alert| out(line(label, alert)));
+                for alert in alerts {
+                    out(line(label, alert));
+                }
             }
             _ => {}
         }
@@ -87,6 +88,11 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
     }
     for name in &done.tick.off {
         talk(format!("error: receiver `{name}` is off: it refused everything; its alerts wait"));
+    }
+    match done.tick.waiting {
+        0 => {}
+        1 => talk("1 delivery waits: it is not due yet, or its receiver is off"),
+        n => talk(format!("{n} deliveries wait: they are not due yet, or their receivers are off")),
     }
     for (Ticket { receiver, alert, .. }, delivered) in &done.deliveries {
         let name = engine.receiver(receiver).map_or(receiver.as_str(), |r| r.name.as_str());

@@ -1,6 +1,6 @@
 //! A tick: tend the outboxes, evaluate what is due, and look at ourselves.
 
-use super::evaluate::{Given, Outcome, offer_all};
+use super::evaluate::{Evaluated, Given, Outcome, offer_all};
 use super::record::End;
 use super::{ALERTS_FORMAT, AlertsDoc, Engine, Loaded, Offer, StateError, Tended, Watch};
 use crate::ports::{StoreError, When};
@@ -9,7 +9,8 @@ use crate::watch::head::Head;
 use crate::watch::own::{self, Known};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Queries at a time: the service allows five a user.
 const AT_A_TIME: usize = 4;
@@ -53,6 +54,16 @@ impl Engine {
             off: tended.off.keys().cloned().collect(),
             ..TickReport::default()
         };
+        // What is committed now waits like the rest for a receiver that is off.
+        let off: BTreeSet<String> = tended.off.keys().cloned().collect();
+        let held = AtomicU64::new(0);
+        let offer: Offer<'_> = &|ticket| {
+            if off.contains(&ticket.receiver) {
+                held.fetch_add(1, Ordering::Relaxed);
+            } else {
+                offer(ticket);
+            }
+        };
         let own_key = own::watch_id().key();
         let facts = tended.head(&own_key).and_then(|head| head.own.clone()).unwrap_or_default();
         let mut lost = Vec::new();
@@ -77,15 +88,13 @@ impl Engine {
         let mut evaluations = Vec::new();
         for (index, key, watch, loaded, known) in jobs {
             let given = Given { loaded, known, ended, now, offer };
-            evaluations.push(async move {
-                let (outcome, head) = self.evaluate(watch, given).await;
-                (index, key, outcome, head)
-            });
+            evaluations.push(async move { (index, key, self.evaluate(watch, given).await) });
         }
-        let mut done: Vec<(usize, String, Outcome, Option<Loaded>)> =
+        let mut done: Vec<(usize, String, Evaluated)> =
             stream::iter(evaluations).buffer_unordered(AT_A_TIME).collect().await;
         done.sort_by_key(|(index, ..)| *index);
-        for (index, key, outcome, head) in done {
+        for (index, key, Evaluated { outcome, head, unreadable }) in done {
+            tended.documents.extend(unreadable);
             if let Some(watch) = watches.get(index) {
                 report.watches.push((watch.label(), outcome));
             }
@@ -98,6 +107,7 @@ impl Engine {
             Ok(alerts) => report.own = alerts,
             Err(error) => report.errors.push(error.to_string()),
         }
+        report.waiting += held.load(Ordering::Relaxed);
         Ok(report)
     }
 

@@ -1,13 +1,13 @@
 //! The engine on one machine: a loop that wakes at the next slot, and a queue in the process.
 
 use crate::engine::{Delivered, Engine, Outcome, StateError, TickReport, Ticket, Watch};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -98,11 +98,13 @@ pub async fn run(
     tell: &(dyn Fn(Event<'_>) + Sync),
 ) {
     let (done_tx, mut done_rx) = mpsc::unbounded_channel();
+    let (stopping_tx, stopping) = watch::channel(false);
     let mut lanes = Lanes {
         engine: Arc::clone(&engine),
         queues: BTreeMap::new(),
         tasks: JoinSet::new(),
         done: done_tx,
+        stopping,
     };
     let (offer_tx, mut offer_rx) = mpsc::unbounded_channel::<Ticket>();
     let offer = |ticket: Ticket| {
@@ -137,6 +139,7 @@ pub async fn run(
         }
     }
     // What is under way may end; what is waiting is offered by the next start's first tick.
+    stopping_tx.send_replace(true);
     let deadline = Instant::now() + GRACE;
     if let Some(tick) = tick
         && let Ok(Ok(report)) = tokio::time::timeout_at(deadline, tick).await
@@ -152,8 +155,14 @@ pub async fn run(
 }
 
 #[expect(clippy::disallowed_methods, reason = "a host reads the clock once an invocation")]
-fn clock() -> DateTime<Utc> {
+fn clock_now() -> DateTime<Utc> {
     Utc::now()
+}
+
+/// Now, in whole microseconds. Records have ticks of 100 ns: an instant between two ticks would be one in a window of ours
+/// and another in the text of the query.
+pub fn clock() -> DateTime<Utc> {
+    clock_now().trunc_subsecs(6)
 }
 
 /// How long until the next slot of any rule.
@@ -175,13 +184,15 @@ struct Lanes {
     queues: BTreeMap<String, (mpsc::UnboundedSender<Ticket>, BTreeSet<Ticket>)>,
     tasks: JoinSet<()>,
     done: mpsc::UnboundedSender<Done>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Lanes {
     fn push(&mut self, ticket: Ticket) {
         let lane = self.queues.entry(ticket.receiver.clone()).or_insert_with(|| {
             let (tx, rx) = mpsc::unbounded_channel();
-            self.tasks.spawn(lane(Arc::clone(&self.engine), rx, self.done.clone()));
+            let (engine, done) = (Arc::clone(&self.engine), self.done.clone());
+            self.tasks.spawn(lane(engine, rx, done, self.stopping.clone()));
             (tx, BTreeSet::new())
         });
         // What is queued already is not queued twice.
@@ -201,26 +212,33 @@ async fn lane(
     engine: Arc<Engine>,
     mut tickets: mpsc::UnboundedReceiver<Ticket>,
     done: mpsc::UnboundedSender<Done>,
+    mut stopping: watch::Receiver<bool>,
 ) {
     while let Some(ticket) = tickets.recv().await {
-        // The order to stop closes the queue: what is left in it waits for the next start.
-        if tickets.is_closed() && done.is_closed() {
+        // What is left in the queue at the order to stop waits for the next start.
+        if *stopping.borrow() {
             break;
         }
         let delivered = loop {
             let now = clock();
             let delivered = engine.deliver(&ticket, now).await;
-            match &delivered {
-                Ok(Delivered::Later { due, .. }) if *due - now <= SLEPT && !tickets.is_closed() => {
-                    let wait = (*due - clock()).to_std().unwrap_or_default();
-                    #[expect(clippy::disallowed_methods, reason = "hosts wait")]
-                    tokio::time::sleep(wait).await;
+            let wait = match &delivered {
+                Ok(Delivered::Later { due, .. }) if *due - now <= SLEPT => {
+                    (*due - clock()).to_std().unwrap_or_default()
                 }
                 _ => break delivered,
+            };
+            if tokio::time::timeout(wait, stopping.wait_for(|stop| *stop)).await.is_ok() {
+                break delivered;
             }
         };
+        let broken = matches!(delivered, Ok(Delivered::Broken { .. }));
         if done.send((ticket, delivered)).is_err() {
             break;
+        }
+        // A receiver that has just refused everything is not asked again in the same breath.
+        while broken && let Ok(ticket) = tickets.try_recv() {
+            let _ = done.send((ticket, Ok(Delivered::Dropped)));
         }
     }
 }

@@ -3,10 +3,10 @@
 use super::files::{Column, FilesError, Kind, LogFiles, Report, Snapshot, TABLE, Variant};
 use crate::ports::{Answer, LogSource, Query, QueryError, RowSink};
 use crate::watch::alert::Interval;
-use crate::watch::row::{Columns, Row, Value};
+use crate::watch::row::{Row, Value};
+use crate::watch::tables::{self, to_ticks};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use kql::{Catalog, Plan, RunError, Scan, Schema, Tables, Type};
+use kql::{Catalog, RunError, Scan, Schema, Tables, Type};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -57,15 +57,14 @@ fn answer(
 ) -> Result<Answer, QueryError> {
     let snapshot = files.snapshot().map_err(|error| unavailable(&error))?;
     tell(snapshot.news());
-    let tables = Exported { snapshot: &snapshot, within: query.timespan };
-    let plan = kql::bind(&query.text, &tables, ticks(query.now)).map_err(|all| {
+    let exported = Exported { snapshot: &snapshot, within: query.timespan };
+    let plan = kql::bind(&query.text, &exported, to_ticks(query.now)).map_err(|all| {
         QueryError::Refused(all.render("query", &query.text).trim_end().to_owned())
     })?;
-    let columns: Columns =
-        plan.schema().columns.iter().map(|c| Arc::from(c.name.as_str())).collect();
+    let columns = tables::columns(plan.schema());
     let mut batch = Vec::new();
-    for row in plan.run(&tables) {
-        batch.push(converted(&plan, &columns, row.map_err(failed)?));
+    for row in plan.run(&exported) {
+        batch.push(tables::row(&columns, row.map_err(failed)?));
         // When nobody listens any more, nobody wants the rest.
         if batch.len() == BATCH && batches.blocking_send(std::mem::take(&mut batch)).is_err() {
             return Ok(Answer::default());
@@ -160,70 +159,8 @@ fn to_kql(value: Value, kind: Kind) -> kql::Value {
         (Kind::String, Value::String(text)) => kql::Value::String(text),
         (Kind::Int, Value::Long(n)) => i32::try_from(n).map_or(kql::Value::Null, kql::Value::Int),
         (Kind::Real, Value::Real(x)) => kql::Value::Real(x),
-        (Kind::Datetime, Value::Datetime(time)) => kql::Value::Datetime(ticks(time)),
+        (Kind::Datetime, Value::Datetime(time)) => kql::Value::Datetime(to_ticks(time)),
         (Kind::Dynamic, Value::Dynamic(json)) => kql::Value::Dynamic(json),
         _ => kql::Value::Null,
-    }
-}
-
-/// A row of an answer, as Log Analytics would give it.
-fn converted(plan: &Plan, columns: &Columns, row: kql::Row) -> Row {
-    let types = plan.schema().columns.iter().map(|column| column.ty);
-    let values = row.into_iter().zip(types).map(|(value, ty)| from_kql(value, ty)).collect();
-    Row::new(Arc::clone(columns), values)
-}
-
-fn from_kql(value: kql::Value, ty: Type) -> Value {
-    match value {
-        kql::Value::Null if ty == Type::String => Value::string(""),
-        kql::Value::Null => Value::Null,
-        kql::Value::Bool(b) => Value::Bool(b),
-        kql::Value::Int(n) => Value::Long(n.into()),
-        kql::Value::Long(n) => Value::Long(n),
-        kql::Value::Real(x) => Value::Real(x),
-        kql::Value::Decimal(_) => Value::Decimal(value.text()),
-        kql::Value::String(text) => Value::String(text),
-        kql::Value::Datetime(ticks) => from_ticks(ticks).map_or(Value::Null, Value::Datetime),
-        kql::Value::Timespan(ticks) => Value::Timespan(ticks),
-        kql::Value::Dynamic(json) => Value::Dynamic(json),
-        kql::Value::Guid(_) => Value::Guid(value.text()),
-    }
-}
-
-/// Ticks of 100 ns since the year 1, as the engine counts.
-pub fn ticks(time: DateTime<Utc>) -> i64 {
-    let fraction = i64::from(time.timestamp_subsec_nanos() / 100);
-    let seconds = time.timestamp().saturating_mul(kql::SECOND);
-    seconds.saturating_add(fraction).saturating_add(kql::UNIX_EPOCH)
-}
-
-fn from_ticks(ticks: i64) -> Option<DateTime<Utc>> {
-    let since = ticks.checked_sub(kql::UNIX_EPOCH)?;
-    let nanos = u32::try_from(since.rem_euclid(kql::SECOND)).ok()?.checked_mul(100)?;
-    DateTime::from_timestamp(since.div_euclid(kql::SECOND), nanos)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_and_times_are_the_same_instants() {
-        for text in [
-            "0001-01-01T00:00:00Z",
-            "1969-12-31T23:59:59.9999999Z",
-            "2026-11-22T08:00:00.1234567Z",
-            "9999-12-31T23:59:59.9999999Z",
-        ] {
-            let time: DateTime<Utc> = text.parse().unwrap();
-            assert_eq!(Some(ticks(time)), kql::parse_datetime(text), "{text}");
-            assert_eq!(from_ticks(ticks(time)), Some(time), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_missing_string_is_empty() {
-        assert_eq!(from_kql(kql::Value::Null, Type::String), Value::string(""));
-        assert_eq!(from_kql(kql::Value::Null, Type::Long), Value::Null);
     }
 }

@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 
 /// Id of the rule, and of the workspace, under which hsmwatch speaks of itself.
 pub const OWN: &str = "hsmwatch";
-/// Conditions remembered; beyond, only the first are told one by one.
-const CONDITIONS: usize = 200;
+/// Conditions remembered; what is beyond is told when there is room.
+const CONDITIONS: usize = 80;
+/// Own alerts that may wait for their receivers; what is beyond is told when there is room.
+const WAITING: usize = 200;
 
 /// What can be the matter with hsmwatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -271,6 +273,7 @@ pub fn step(
     receivers: &[String],
     now: DateTime<Utc>,
 ) -> Vec<Alert> {
+    let full = head.open_alerts() >= WAITING;
     let own = head.own.get_or_insert_default();
     let observed: BTreeMap<String, &Observation> =
         observations.iter().map(|o| (o.id(), o)).collect();
@@ -289,7 +292,7 @@ pub fn step(
     }
     for (id, o) in observed {
         // What finds no room now is told when there is some.
-        if told.contains_key(&id) || told.len() >= CONDITIONS {
+        if told.contains_key(&id) || told.len() >= CONDITIONS || full {
             continue;
         }
         let key = (false, o.condition, o.about.clone(), o.only_over.clone());

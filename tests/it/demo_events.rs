@@ -48,8 +48,8 @@ fn events() -> Vec<Event> {
         .lines()
         .map(|line| {
             let json: Json = serde_json::from_str(line).unwrap();
-            let time = seconds(json["time"].as_str().unwrap());
-            let available = seconds(json["available"].as_str().unwrap());
+            let at = |name: &str| seconds(json.get(name).and_then(Json::as_str).unwrap());
+            let (time, available) = (at("time"), at("available"));
             Event { json, time, available }
         })
         .collect()

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use hsmwatch::local::files::{LogFiles, Variant};
-use hsmwatch::local::logs::{FileLogs, TableCatalog, ticks};
+use hsmwatch::local::logs::{FileLogs, TableCatalog};
 use hsmwatch::ports::{LogSource as _, Query, QueryError};
 use hsmwatch::watch::alert::Interval;
 use hsmwatch::watch::row::{Row, Value};
+use hsmwatch::watch::tables::to_ticks as ticks;
 use std::fs;
 use std::path::Path;
 

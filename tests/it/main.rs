@@ -6,14 +6,23 @@
 )]
 
 mod arrows;
+mod check;
+mod crash;
+mod daemon;
 mod demo;
 mod demo_events;
 mod file_logs;
 mod files;
+mod hostile;
 mod http;
 mod identity;
 mod logs;
 mod presets;
+mod receivers;
+mod run;
+mod service;
+mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod verbs;

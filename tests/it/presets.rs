@@ -111,7 +111,9 @@ fn ask(
         format!("let window_start = datetime({start}); let window_end = datetime({end});\n{query}");
     let rows = records.iter().map(|record| row(record, variant)).collect();
     let tables = MemoryTables::new().with(TABLE, Schema::new(columns(variant)), rows);
-    let plan = kql::bind(&text, &tables, 0).unwrap_or_else(|e| panic!("{id} {variant:?}: {e}"));
+    let bound = kql::bind(&text, &tables, 0);
+    assert!(bound.is_ok(), "{id} {variant:?}: {bound:?}");
+    let plan = bound.unwrap();
     let names: Vec<String> = plan.schema().columns.iter().map(|c| c.name.clone()).collect();
     plan.run(&tables).map(|row| names.iter().cloned().zip(row.unwrap()).collect()).collect()
 }

@@ -1,6 +1,7 @@
 //! A Log Analytics workspace's query API. It cannot run KQL: it finds records by the timespan and by the operations that
 //! the query names in quotes, or by a matcher that the test brings along.
 
+use super::gate::Gate;
 use super::server::{Line, Server, broken_body};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -195,13 +196,18 @@ pub(crate) struct FakeLogs {
 impl FakeLogs {
     /// Knows these workspaces, all empty.
     pub(crate) fn start(workspaces: &[&str]) -> Self {
+        Self::behind(workspaces, &Gate::default())
+    }
+
+    /// Behind a gate that others may share.
+    pub(crate) fn behind(workspaces: &[&str], gate: &Gate) -> Self {
         let inner = Shared::default();
         inner.lock().unwrap().records =
             workspaces.iter().map(|w| ((*w).to_owned(), Vec::new())).collect();
         let app = Router::new()
             .route("/v1/workspaces/{id}/query", any(answer))
             .with_state(Arc::clone(&inner));
-        Self { inner, server: Server::start(app) }
+        Self { inner, server: Server::start(gate.before(app)) }
     }
 
     /// For a workspace's `endpoint`.

@@ -10,7 +10,10 @@
 )]
 #![allow(dead_code, reason = "a kit: not every part is used by every test")]
 
+pub(crate) mod bed;
+pub(crate) mod daemon;
 pub(crate) mod fake_identity;
 pub(crate) mod fake_logs;
 pub(crate) mod fake_receiver;
+pub(crate) mod gate;
 pub(crate) mod server;

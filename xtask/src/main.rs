@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 mod demo_events;
+mod figures;
 mod kql;
 mod steps;
 
@@ -22,6 +23,7 @@ struct Command {
 
 /// All chores. A new one is a module and an entry here.
 const COMMANDS: &[Command] = &[
+    Command { name: "figures", about: "measure what the README quotes", run: figures::run },
     Command { name: "test", about: "check everything that CI checks", run: steps::run },
     Command {
         name: "demo-events",
