@@ -6,24 +6,22 @@
 mod clock;
 mod count;
 mod events;
+mod forgery;
 mod receiver;
 mod show;
 mod source;
 mod world;
 
 use super::report::{Stop, progress_done};
-use super::setup::{self, Ready, Setup};
+use super::setup::{self, Setup};
 use super::{Context, Done, Format, runtime};
-use crate::config::{self, Input, Lookup, System};
-use crate::engine::{Delivered, Engine, Outcome, StateError, TickReport, Ticket, Watch, Workspace};
+use crate::engine::{Delivered, Engine, Outcome, StateError, TickReport, Ticket, Watch};
 use crate::hosts::daemon;
 use crate::local::memory::MemoryStore;
-use crate::notify::sign::{PREFIX, SigningKey};
-use crate::notify::{Body, Kind, Receiver, webhook};
-use crate::ports::{LogSource, Post, StateStore, Transport};
+use crate::notify::sign::SigningKey;
+use crate::notify::{Kind, Receiver};
+use crate::ports::{StateStore, Transport};
 use crate::watch::alert::Alert;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 use clock::Clock;
 use events::Record;
@@ -31,9 +29,8 @@ use receiver::{Arrived, Fault};
 use serde_json::json;
 use show::{Show, Totals};
 use source::DemoLog;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -233,43 +230,6 @@ impl Demo {
         );
         self.show.note(now, "Another hsmwatch starts over the same state, and goes on.");
         Ok(self.engine())
-    }
-
-    /// Two messages that must not be believed: one changed on its way, one sent again hours later.
-    async fn forge(&mut self, now: DateTime<Utc>) {
-        let (Some((last, _)), Some((first, _))) = (self.told.last(), self.told.first()) else {
-            return;
-        };
-        let mut changed = last.body.clone();
-        if let Some(digit) = changed.iter_mut().find(|byte| byte.is_ascii_digit()) {
-            *digit ^= 1;
-        }
-        let forgeries = [
-            ("changed on its way", changed, last.headers.clone()),
-            ("sent again hours later", first.body.clone(), first.headers.clone()),
-        ];
-        for (what, bytes, mut headers) in forgeries {
-            headers.retain(|(name, _)| name.starts_with("webhook-"));
-            let body = Body { content_type: webhook::CONTENT_TYPE, bytes };
-            let Some(itsm) = self.receivers.iter().find(|r| r.kind == Kind::Webhook) else {
-                return;
-            };
-            let sent =
-                self.transport.send(Post { receiver: itsm.name.clone(), body, headers }).await;
-            let arrived = self.arrivals.try_recv().ok();
-            let problem = arrived.filter(|a| !a.accepted()).and_then(|a| a.problem);
-            match (sent, problem) {
-                (Ok(reply), Some(why)) if reply.status == 401 => {
-                    self.totals.forgeries_refused += 1;
-                    let why = why.split(':').next().unwrap_or_default();
-                    self.show.note(now, format!("An alert {what} is refused: {why}."));
-                }
-                (answer, _) => {
-                    self.totals.failures += 1;
-                    self.show.note(now, format!("An alert {what} was NOT refused: {answer:?}"));
-                }
-            }
-        }
     }
 
     fn note_tick(&mut self, tick: &TickReport) {

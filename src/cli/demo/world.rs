@@ -12,6 +12,7 @@ use crate::ports::LogSource;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,8 +72,9 @@ pub(super) fn watches(setup: &Setup, receivers: &[Receiver], log: &Arc<DemoLog>)
     setup.rules.iter().map(watch).collect()
 }
 
-/// A secret that nobody knows.
+/// A secret that nobody knows, of 32 random bytes.
 pub(super) fn new_secret() -> String {
-    let bytes: Vec<u8> = (0..2).flat_map(|_| setup::instance().into_bytes()).collect();
+    let random = |n: u8| RandomState::new().hash_one(n).to_le_bytes();
+    let bytes: Vec<u8> = (0..4).flat_map(random).collect();
     format!("{PREFIX}{}", BASE64.encode(bytes))
 }
