@@ -3,34 +3,34 @@
 //! Everything is the real thing (configuration, presets, KQL, engine, state, signatures, HTTP) except three: the log is
 //! bundled, state is kept in memory, and the clock is told what time it is.
 
+mod clock;
 mod count;
 mod events;
+mod forgery;
 mod receiver;
 mod show;
 mod source;
+mod world;
 
 use super::report::{Stop, progress_done};
-use super::setup::{self, Ready, Setup};
+use super::setup::{self, Setup};
 use super::{Context, Done, Format, runtime};
-use crate::config::{self, Input, Lookup, System};
-use crate::engine::{Delivered, Engine, Outcome, StateError, TickReport, Ticket, Watch, Workspace};
+use crate::engine::{Delivered, Engine, Outcome, StateError, TickReport, Ticket, Watch};
 use crate::hosts::daemon;
 use crate::local::memory::MemoryStore;
-use crate::notify::sign::{PREFIX, SigningKey};
-use crate::notify::{Body, Kind, Receiver, webhook};
-use crate::ports::{LogSource, Post, StateStore, Transport};
+use crate::notify::sign::SigningKey;
+use crate::notify::{Kind, Receiver};
+use crate::ports::{StateStore, Transport};
 use crate::watch::alert::Alert;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
+use clock::Clock;
 use events::Record;
-use receiver::{Arrived, Clock, Fault};
+use receiver::{Arrived, Fault};
 use serde_json::json;
 use show::{Show, Totals};
 use source::DemoLog;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -51,9 +51,6 @@ pub(crate) struct Args {
     #[arg(long)]
     once: bool,
 }
-
-const CONFIG: &str = include_str!("../../demo/hsmwatch.toml");
-const CONFIG_NAME: &str = "demo/hsmwatch.toml";
 
 /// Seconds of 2026-03-03T00:00Z: the watch begins, and what happened before is never told.
 const START: i64 = 1_772_496_000;
@@ -91,27 +88,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
     })
 }
 
-/// The variables that the demo's configuration names, and nothing else of the world.
-struct Variables(BTreeMap<String, String>);
-
-impl Lookup for Variables {
-    fn var(&self, name: &str) -> Option<String> {
-        self.0.get(name).cloned()
-    }
-
-    fn base(&self) -> &Path {
-        Path::new("")
-    }
-
-    fn read(&self, _: &Path) -> Result<String, String> {
-        Err("the demo reads no files".to_owned())
-    }
-
-    fn glob(&self, _: &str) -> Result<Vec<PathBuf>, String> {
-        Ok(Vec::new())
-    }
-}
-
 struct Demo {
     show: Show,
     paced: bool,
@@ -140,23 +116,15 @@ impl Demo {
             .map_err(|e| Stop::no(format!("cannot read the bundled log: {e}")))?
             .into();
         let clock = Arc::new(Clock::new(at(TimeDelta::zero())));
-        let secret = new_secret();
+        let secret = world::new_secret();
         let key = SigningKey::parse(&secret).map_err(|e| Stop::no(e.to_string()))?;
         let (receiver, arrivals) = receiver::Receiver::start(Arc::clone(&clock), key, &FAULTS)
             .await
             .map_err(|e| Stop::no(format!("cannot listen on 127.0.0.1: {e}")))?;
-        let variables = Variables(BTreeMap::from([
-            ("DEMO_WEBHOOK_URL".to_owned(), receiver.url(Kind::Webhook)),
-            ("DEMO_WEBHOOK_SECRET".to_owned(), secret.clone()),
-            ("DEMO_TEAMS_URL".to_owned(), receiver.url(Kind::Teams)),
-            ("DEMO_SLACK_URL".to_owned(), receiver.url(Kind::Slack)),
-        ]));
-        let file = Input::File { name: CONFIG_NAME, text: CONFIG };
-        let loaded = config::load(file, &setup::known(), &variables)?;
-        let setup = setup::finish(loaded, CONFIG_NAME.to_owned(), System::here())?;
+        let setup = world::setup(&receiver, &secret)?;
         let log = Arc::new(DemoLog::new(Arc::clone(&records)));
         let receivers = setup.receivers()?;
-        let watches = watches(&setup, &receivers, &log);
+        let watches = world::watches(&setup, &receivers, &log);
         Ok(Self {
             show: Show::new(format),
             paced,
@@ -208,7 +176,7 @@ impl Demo {
             self.store.set_clock(now);
             let read = self.records.iter().filter(|record| record.available <= now).count();
             self.show.progress(format!(
-                "{}  {read} of {} events read, {} alerts",
+                "{}  {read} of {} events read; alerts: {}",
                 now.format("%Y-%m-%d %H:%M"),
                 self.records.len(),
                 self.told.len()
@@ -228,7 +196,7 @@ impl Demo {
 
     /// One tick, the deliveries that are due, and their retries that are worth waiting for.
     async fn tick(&mut self, engine: &Engine, now: DateTime<Utc>) -> Result<(), Stop> {
-        let done = daemon::once(engine, &self.watches, now).await.map_err(stop)?;
+        let done = daemon::once(engine, &self.watches, now).await.map_err(|e| stop(&e))?;
         self.note_tick(&done.tick);
         self.take().await;
         let mut waiting = BTreeSet::new();
@@ -252,7 +220,7 @@ impl Demo {
                 lost.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket);
             })
             .await
-            .map_err(stop)?;
+            .map_err(|e| stop(&e))?;
         self.note_tick(&tick);
         drop(engine);
         let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner).len();
@@ -262,43 +230,6 @@ impl Demo {
         );
         self.show.note(now, "Another hsmwatch starts over the same state, and goes on.");
         Ok(self.engine())
-    }
-
-    /// Two messages that must not be believed: one changed on its way, one sent again hours later.
-    async fn forge(&mut self, now: DateTime<Utc>) {
-        let (Some((last, _)), Some((first, _))) = (self.told.last(), self.told.first()) else {
-            return;
-        };
-        let mut changed = last.body.clone();
-        if let Some(digit) = changed.iter_mut().find(|byte| byte.is_ascii_digit()) {
-            *digit ^= 1;
-        }
-        let forgeries = [
-            ("that somebody changed on its way", changed, last.headers.clone()),
-            ("that somebody sends again hours later", first.body.clone(), first.headers.clone()),
-        ];
-        for (what, bytes, mut headers) in forgeries {
-            headers.retain(|(name, _)| name.starts_with("webhook-"));
-            let body = Body { content_type: webhook::CONTENT_TYPE, bytes };
-            let Some(itsm) = self.receivers.iter().find(|r| r.kind == Kind::Webhook) else {
-                return;
-            };
-            let sent =
-                self.transport.send(Post { receiver: itsm.name.clone(), body, headers }).await;
-            let arrived = self.arrivals.try_recv().ok();
-            let problem = arrived.filter(|a| !a.accepted()).and_then(|a| a.problem);
-            match (sent, problem) {
-                (Ok(reply), Some(why)) if reply.status == 401 => {
-                    self.totals.forgeries_refused += 1;
-                    let why = why.split(':').next().unwrap_or_default();
-                    self.show.note(now, format!("An alert {what} is refused: {why}."));
-                }
-                (answer, _) => {
-                    self.totals.failures += 1;
-                    self.show.note(now, format!("An alert {what} was NOT refused: {answer:?}"));
-                }
-            }
-        }
     }
 
     fn note_tick(&mut self, tick: &TickReport) {
@@ -474,31 +405,6 @@ fn at(since_start: TimeDelta) -> DateTime<Utc> {
     DateTime::from_timestamp(START, 0).unwrap_or_default() + since_start
 }
 
-fn stop(error: StateError) -> Stop {
+fn stop(error: &StateError) -> Stop {
     Stop::no(error.to_string())
-}
-
-/// The rules of the configuration, on the bundled log.
-fn watches(setup: &Setup, receivers: &[Receiver], log: &Arc<DemoLog>) -> Vec<Watch> {
-    let name = setup.config.workspaces.first().map(|w| w.name.clone()).unwrap_or_default();
-    let workspace = Arc::new(Workspace {
-        id: name.clone(),
-        name,
-        source: Arc::clone(log) as Arc<dyn LogSource>,
-        // There is no portal to look in.
-        logs_link: Box::new(|_, _, _| None),
-    });
-    let watch = |Ready { rule, over_nothing, .. }: &Ready| Watch {
-        workspace: Arc::clone(&workspace),
-        rule: Arc::clone(rule),
-        receivers: setup::told(rule, receivers),
-        over_nothing: over_nothing.clone(),
-    };
-    setup.rules.iter().map(watch).collect()
-}
-
-/// A secret that nobody knows.
-fn new_secret() -> String {
-    let bytes: Vec<u8> = (0..4).flat_map(|_| setup::instance().into_bytes()).collect();
-    format!("{PREFIX}{}", BASE64.encode(bytes))
 }

@@ -143,6 +143,7 @@ fn a_person_sees_what_happened() {
     for line in stdout.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
+    readme_shows(&stdout);
     let (alerts, table) = stdout.split_at(stdout.find("  events read").unwrap());
     insta::assert_snapshot!("demo_table", table);
     // Each alert's first line, and what stands between the alerts.
@@ -150,4 +151,17 @@ fn a_person_sees_what_happened() {
     let outline: Vec<&str> =
         alerts.lines().filter(|line| heads.iter().any(|head| line.starts_with(head))).collect();
     insta::assert_snapshot!("demo_outline", outline.join("\n"));
+}
+
+/// What the README shows of the demo is what it prints.
+fn readme_shows(stdout: &str) {
+    const README: &str = include_str!("../../README.md");
+    let block = README.split("<!-- demo output").nth(1).unwrap();
+    let block = block.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    for part in block.split("\n…\n") {
+        assert!(
+            stdout.contains(part.trim()),
+            "README.md shows what the demo no longer prints: {part}"
+        );
+    }
 }

@@ -212,7 +212,7 @@ mod tests {
         // Known from before the start, one deletion, and two equal ones.
         let log = [delete(0), delete(10), delete(11), delete(11)];
         let told = |records: &[Record]| alert("key-delete", records);
-        let all = log.get(1..).unwrap();
+        let all = &log[1..];
         assert_eq!(counted(&log, &[told(all)]), (3, 0, 0));
         assert_eq!(counted(&log, &[]), (3, 3, 0));
         assert_eq!(counted(&log, &[told(&all[..2])]), (3, 1, 0));
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn callers_are_told_once() {
         let mut log = vec![record(0, "old", "X"), record(20, "old", "X"), record(30, "new", "X")];
-        let first = alert(FIRST_SEEN, log.get(2..).unwrap());
+        let first = alert(FIRST_SEEN, &log[2..]);
         assert_eq!(counted(&log, &[]), (1, 1, 0));
         assert_eq!(counted(&log, std::slice::from_ref(&first)), (1, 0, 0));
         assert_eq!(counted(&log, &[first.clone(), first.clone()]), (1, 0, 1));

@@ -1,6 +1,7 @@
 //! The other end: a receiver on this machine that takes what Teams, Slack and a webhook would, checks what they would check,
 //! and fails now and then as they do.
 
+use super::clock::Clock;
 use crate::notify::sign::{Signed, SigningKey, TOLERANCE, verify};
 use crate::notify::{Kind, webhook};
 use axum::Router;
@@ -12,46 +13,10 @@ use axum::routing::post;
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-
-/// The simulated clock, or the machine's.
-#[derive(Debug)]
-pub(super) struct Clock(AtomicI64);
-
-/// Says that the machine's clock is meant.
-const MACHINE: i64 = i64::MIN;
-
-impl Clock {
-    pub(super) fn new(now: DateTime<Utc>) -> Self {
-        Self(AtomicI64::new(now.timestamp_millis()))
-    }
-
-    /// From now on it is this instant, until it is told otherwise.
-    pub(super) fn set(&self, now: DateTime<Utc>) {
-        self.0.store(now.timestamp_millis(), Ordering::SeqCst);
-    }
-
-    /// From now on it is what it is.
-    pub(super) fn follow_the_machine(&self) {
-        self.0.store(MACHINE, Ordering::SeqCst);
-    }
-
-    fn now(&self) -> DateTime<Utc> {
-        match self.0.load(Ordering::SeqCst) {
-            MACHINE => machine(),
-            millis => DateTime::from_timestamp_millis(millis).unwrap_or_default(),
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a receiver checks signatures by its own clock")]
-fn machine() -> DateTime<Utc> {
-    Utc::now()
-}
 
 /// A POST as it came.
 #[derive(Clone, Debug)]

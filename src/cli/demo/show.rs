@@ -127,7 +127,7 @@ impl Show {
             ] {
                 text.clear();
             }
-            " · its wording as above"
+            " · explained above"
         };
         let attempt = match arrived.attempt {
             1 => String::new(),
@@ -190,7 +190,7 @@ fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -283,7 +283,7 @@ impl Totals {
     pub(super) fn verdict(&self) -> String {
         if self.fine {
             return format!(
-                "Counted once more without queries: {} things had to be told. Each was, none twice.",
+                "A second count, without queries or state: {} things had to be told; each was, none twice.",
                 self.due,
             );
         }
