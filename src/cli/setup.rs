@@ -135,9 +135,9 @@ fn rules(config: &Config) -> Result<(Vec<Ready>, Vec<Problem>), Problems> {
         }
         let offline: Vec<Problem> = offline.iter().map(|p| located(&id, place, p)).collect();
         if files {
-            errors.extend(offline.clone())
+            errors.extend(offline.clone());
         } else {
-            warnings.extend(offline.clone())
+            warnings.extend(offline.clone());
         }
         if let Some(rule) = rule {
             ready.push(Ready { rule: Arc::new(rule), over_nothing, offline, preset });
