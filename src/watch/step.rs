@@ -13,7 +13,7 @@ use super::rule::Rule;
 use super::seen::{KeyEntry, Seen};
 use crate::planted::{self, Bug};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fingerprints that a watch keeps.
 pub const FINGERPRINTS: usize = 500_000;
@@ -122,6 +122,8 @@ impl Head {
     ) -> Vec<Alert> {
         let mut groups: Vec<(&Group, Fold, Reason, u64)> = Vec::new();
         let keys = if keyed { decide_keys(intake, seen, telling) } else { BTreeMap::new() };
+        // A key may be met in several groups: what was held back of it is counted in the first.
+        let mut counted: BTreeSet<u32> = BTreeSet::new();
         for (group, fold) in &intake.groups {
             let mut fold = fold.clone();
             let (mut reason, mut suppressed) = (telling.reason, 0);
@@ -135,7 +137,9 @@ impl Head {
                 met.dedup();
                 for key in met {
                     if let Some(Decision::Tell { repeat, held, .. }) = keys.get(&key) {
-                        suppressed += held;
+                        if counted.insert(key) {
+                            suppressed += held;
+                        }
                         if *repeat && reason == Reason::New {
                             reason = Reason::Repeat;
                         }
@@ -306,7 +310,7 @@ impl Head {
                     first: alert.first_seen,
                     last: alert.last_seen,
                 });
-                held.count += alert.count;
+                held.count += alert.count + alert.suppressed;
                 held.first = held.first.min(alert.first_seen);
                 held.last = held.last.max(alert.last_seen);
             }
