@@ -94,14 +94,20 @@ fn sample(
     receivers: Vec<String>,
     now: DateTime<Utc>,
 ) -> Alert {
-    let version = Version::of(rule, now).id;
-    let workspace = setup.config.workspaces.first();
+    let version = Version::of(rule, now);
+    let window = Interval { from: now - TimeDelta::hours(1), to: now };
+    let here = |name: &String| rule.workspaces.as_ref().is_none_or(|names| names.contains(name));
+    let workspace = setup.config.workspaces.iter().find(|workspace| here(&workspace.name));
     let name = workspace.map(|workspace| workspace.name.clone()).unwrap_or_default();
     let id = match workspace.map(|workspace| &workspace.source) {
         Some(Source::LogAnalytics { id, .. }) => id.clone(),
         _ => name.clone(),
     };
-    let (hit, group) = hit(rule, &Scope::new(&id, &rule.id, &version), now);
+    // To the workspace if it is known where that is: the HSM is made up.
+    let logs = workspace
+        .and_then(|workspace| setup.workspace(workspace).ok())
+        .and_then(|workspace| (workspace.logs_link)(&version.ask(window), window, None));
+    let (hit, group) = hit(rule, &Scope::new(&id, &rule.id, &version.id), now);
     // Random, so that no receiver takes a second test for the first.
     let mut hash = Hash::new("test");
     hash.text(&instance()).text(&now.timestamp_micros().to_string());
@@ -111,7 +117,7 @@ fn sample(
             id: rule.id.clone(),
             title: format!("Test: {}", rule.title),
             severity: severity.unwrap_or(rule.severity),
-            version,
+            version: version.id,
             meaning: rule.meaning.clone(),
             why: rule.why.clone(),
             action: rule.action.clone(),
@@ -121,7 +127,7 @@ fn sample(
         workspace: AlertWorkspace { id, name },
         group,
         reason: Reason::Test,
-        window: Interval { from: now - TimeDelta::hours(1), to: now },
+        window,
         time: now,
         count: 1,
         suppressed: 0,
@@ -131,7 +137,7 @@ fn sample(
         hits_truncated: 0,
         caveat: Some(CAVEAT.to_owned()),
         note: Some("This is a test, sent by hand with `hsmwatch send-test`. Nothing has happened: the record below is made up.".to_owned()),
-        links: Links { logs: None, runbook: rule.runbook.clone() },
+        links: Links { logs, runbook: rule.runbook.clone() },
         receivers,
     }
 }

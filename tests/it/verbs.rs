@@ -345,6 +345,24 @@ fn a_query_comes_from_an_argument_a_file_or_standard_input() {
 }
 
 #[test]
+fn files_are_a_workspace_wherever_one_stands() {
+    let here =
+        configured(&format!("presets = [\"key-delete\"]\n[state]\npath = \"state\"\n{OFFLINE}"));
+    exported(&here);
+    let elsewhere = folder();
+    let config = here.path().join("hsmwatch.toml");
+    let config = config.to_str().unwrap();
+    let query = format!("{TABLE} | count");
+    let ran = run(elsewhere.path(), &["query", "--config", config, "--output", "csv", &query]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "Count\n6\n"), "{}", ran.err);
+    assert!(ran.err.ends_with("1 row from export\n"), "{}", ran.err);
+    let once = run(elsewhere.path(), &["run", "--once", "--config", config]);
+    assert_eq!(once.code, 0, "{}", once.shown());
+    assert!(once.err.contains("key-delete on export: begins now"), "{}", once.err);
+    assert!(here.path().join("state").is_dir());
+}
+
+#[test]
 fn a_wrong_query_is_shown_with_its_place() {
     let here = folder();
     exported(&here);
@@ -460,7 +478,7 @@ fn a_workspace_is_asked() {
     let before = service.requests().len();
     let wrong = ask(&["--workspace", "prod", &format!("{TABLE} | where (")]);
     assert_eq!(wrong.code, 2);
-    assert!(wrong.err.contains("^"), "{}", wrong.err);
+    assert!(wrong.err.contains('^'), "{}", wrong.err);
     assert_eq!(service.requests().len(), before);
     assert!(!here.path().join("state").exists());
 }
@@ -537,6 +555,7 @@ url = {{ env = \"ITSM\" }}
 secret = {{ env = \"ITSM_SECRET\" }}
 ",
         workspace("http://127.0.0.1:9")
+            + "resource_id = \"/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/w\"\n"
     ));
     Three { teams, slack, itsm, folder }
 }
@@ -579,6 +598,7 @@ fn a_sample_reaches_all_kinds() {
     assert_eq!(data["count"], 1);
     assert_eq!(data["hits"][0]["operation"], "CN_TOMBSTONE_OBJECT");
     assert_eq!(data["workspace"]["name"], "prod");
+    assert!(data["links"]["logs"].as_str().unwrap().contains("%2Fworkspaces%2Fw/"), "{data}");
     // Another test is another alert.
     all.run(&["send-test", "itsm"]);
     assert_eq!(all.itsm.counts().len(), 2);
