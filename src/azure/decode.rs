@@ -145,6 +145,10 @@ impl Decoder {
     /// Says what the answer held, once all bytes are in.
     pub(super) fn finish(self) -> Result<Decoded, DecodeError> {
         match self.at {
+            // "No rows" is said by a table with none; anything less is no answer, and no time counts as covered by it.
+            At::End if self.out.tables && !self.answered && self.out.error.is_none() => {
+                Err(DecodeError::Malformed("no table".to_owned()))
+            }
             At::End => Ok(self.out),
             At::Start => Err(DecodeError::Empty),
             _ => Err(DecodeError::Truncated),
@@ -321,7 +325,7 @@ impl Decoder {
         self.answered = true;
         let no_list = || Err(DecodeError::Malformed("rows are no list".to_owned()));
         let held = match table.rows.take() {
-            None => return Ok(()),
+            None => return Err(DecodeError::Malformed("a table without rows".to_owned())),
             Some(rows) if rows == b"null" => return Ok(()),
             Some(rows) => rows,
         };

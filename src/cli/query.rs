@@ -32,7 +32,7 @@ const AFTER: &str = "\
 Examples:
   hsmwatch query 'CloudHsmServiceOperationAuditLogs | summarize count() by OperationName'
   hsmwatch query --workspace prod --last 7d --file hunt.kql --output csv > hunt.csv
-  hsmwatch query --logs 'exports/**/*.json' 'CloudHsmServiceOperationAuditLogs | top 20 by TimeGenerated'
+  hsmwatch query --logs 'exports/**/*.json' 'CloudHsmServiceOperationAuditLogs | take 20'
   hsmwatch query --rule key-delete --from 2026-11-01 --to 2026-12-01
   echo 'CloudHsmServiceOperationAuditLogs | count' | hsmwatch query --logs export.json
 
@@ -407,6 +407,9 @@ fn failed(error: &QueryError, question: &Question, asked: &Asked) -> Done {
         }
         (QueryError::Denied(_), _) => Err(Stop::no(error.to_string())
             .hint("whoever runs this needs the role Log Analytics Reader on the workspace")),
+        (QueryError::NoData(_), Asked::Service(_)) => Err(Stop::no(error.to_string()).hint(
+            "a table appears with its first record: does a diagnostic setting send HsmServiceOperations to this workspace?",
+        )),
         (QueryError::TooLarge(_), _) => {
             Err(Stop::no(error.to_string()).hint("ask for less time, or let the query sum up"))
         }

@@ -47,10 +47,14 @@ impl Stop {
 
 impl From<Problems> for Stop {
     fn from(problems: Problems) -> Self {
-        let n = problems.0.len();
-        let things = if n == 1 { "1 problem".to_owned() } else { format!("{n} problems") };
+        let things = count(problems.0.len(), "problem");
         Self::usage(format!("{things} in the configuration\n{problems}"))
     }
+}
+
+/// `1 rule`, `2 rules`.
+pub(crate) fn count(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Data. A reader that has gone away is no error.

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 const AFTER: &str = "\
 Examples:
-  hsmwatch rules                               all rules: presets, and your own where there is a configuration
+  hsmwatch rules                               all presets, and your own rules
   hsmwatch rules show key-delete               what it looks for, what it means, what to do
   hsmwatch rules show key-delete --kql         the query alone, to be pasted into the portal
   hsmwatch rules show login-burst --kql --last 6h

@@ -1,6 +1,6 @@
 //! `run`: watches on this machine, once or until told to stop.
 
-use super::report::{self, Stop, out, talk};
+use super::report::{self, Stop, count, out, talk};
 use super::setup::{self, Setup};
 use super::{Context, Done, Format, runtime};
 use crate::engine::{Delivered, Engine, Outcome, Ticket, Watch};
@@ -115,12 +115,12 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
 
 fn line(label: &str, alert: &Alert) -> String {
     format!(
-        "{} {}: {} ({}, {} hits, {})",
+        "{} {}: {} ({}, {}, {})",
         alert.rule.severity,
         label,
         limits::clean(&alert.rule.title, 200),
         alert.reason.as_str(),
-        alert.count,
+        count(usize::try_from(alert.count).unwrap_or(usize::MAX), "hit"),
         alert.id
     )
 }
@@ -169,10 +169,10 @@ fn json_report(done: &daemon::Once) -> serde_json::Value {
 
 async fn forever(setup: &Setup, engine: Arc<Engine>, watches: Vec<Watch>) -> Done {
     talk(format!(
-        "watching {} rules on {} workspaces for {} receivers; stop with ctrl-c",
-        setup.rules.len(),
-        setup.config.workspaces.len(),
-        setup.config.receivers.len()
+        "watching {} on {} for {}; stop with ctrl-c",
+        count(setup.rules.len(), "rule"),
+        count(setup.config.workspaces.len(), "workspace"),
+        count(setup.config.receivers.len(), "receiver")
     ));
     let stop = daemon::signal().map_err(|e| Stop::no(format!("cannot listen for signals: {e}")))?;
     daemon::run(engine, watches, stop, &log).await;

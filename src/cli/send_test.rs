@@ -23,16 +23,16 @@ use std::process::ExitCode;
 
 const AFTER: &str = "\
 Examples:
-  hsmwatch send-test                           to all receivers
-  hsmwatch send-test oncall --severity low     to one, as if the rule were of that severity
-  hsmwatch send-test --rule login-burst        what this rule would send
-  hsmwatch send-test itsm --print              what would be sent, with the signature; nothing is sent
+  hsmwatch send-test                         to all receivers
+  hsmwatch send-test oncall --severity low   to one, as if the rule were of that severity
+  hsmwatch send-test --rule login-burst      what this rule would send
+  hsmwatch send-test itsm --print            what would be sent, and signed; nothing is sent
 
 Exit codes: 0 all delivered; 1 one was not; 2 usage or configuration.";
 
 /// Send a sample alert to receivers
 ///
-/// The alert is marked as a test: its title begins with \"Test\" and its reason is `test`. It is rendered, signed and sent
+/// The alert is marked as a test: its title begins with "Test" and its reason is `test`. It is rendered, signed and sent
 /// as real ones are, once, and nothing is written down: no state is touched.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]

@@ -487,3 +487,6 @@ impl Head {
         self.hours.retain(|h| h.hour > oldest && h.hour <= now);
     }
 }
+
+#[cfg(test)]
+mod tests;

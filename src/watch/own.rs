@@ -420,3 +420,6 @@ fn alert(
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -420,3 +420,6 @@ fn decide_key(
         Decision::Hold
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ fn new_rows_are_told_as_they_come_until_it_is_told_to_stop() {
         let bed = TestBed::new().receiver("itsm", "webhook").receiver("oncall", "teams");
         bed.delete_key("before");
         let daemon = bed.daemon(&[]);
-        daemon.wait_for("watching 1 rules on 1 workspaces for 2 receivers", 1);
+        daemon.wait_for("watching 1 rule on 1 workspace for 2 receivers", 1);
         daemon.wait_for(EVALUATED, 1);
         bed.delete_key("first");
         bed.at("itsm").wait_for(1);
@@ -184,7 +184,7 @@ fn a_query_service_that_hangs_delays_no_delivery() {
     bed.at("itsm").script([Say::Status(503)]);
     let daemon = bed.daemon(&[]);
     bed.at("itsm").wait_for(1);
-    bed.logs.fault_when(|_| true, Fault::Slow(Duration::from_secs(60)));
+    bed.logs.fault_when(|_| true, Fault::Slow(Duration::from_mins(1)));
     bed.at("itsm").wait_for(2);
     drop(daemon);
 }

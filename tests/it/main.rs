@@ -1,6 +1,8 @@
 //! Black-box tests.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "tests stop at the first surprise, and read the clock"
 )]

@@ -25,7 +25,7 @@ fn history_is_never_told_and_what_is_new_is_told_once_to_everyone() {
     assert_eq!(bed.logs.requests().len(), 0, "the start comes before any query");
 
     let at = bed.delete_key("after");
-    let second = bed.run_once().exits(0).is_quiet();
+    let second = bed.run_once().exits(0).without_talk();
     let [delivery] = &bed.at("itsm").deliveries()[..] else { panic!("{second:?}") };
     assert_eq!(clients(delivery), ["after"]);
     let data = &delivery.json()["data"];
@@ -47,7 +47,7 @@ fn history_is_never_told_and_what_is_new_is_told_once_to_everyone() {
         assert!(second.stdout.contains(&format!("delivered {} to {name}\n", other.id())));
     }
 
-    let third = bed.run_once().exits(0).is_quiet();
+    let third = bed.run_once().exits(0).without_talk();
     assert_eq!(third.stdout, "");
     for name in ["itsm", "oncall", "chat"] {
         assert_eq!(bed.at(name).deliveries().len(), 1, "{name}");
@@ -67,7 +67,7 @@ fn a_rule_whose_slot_was_evaluated_is_not_due() {
     assert_eq!(bed.told("itsm").len(), 1);
     let asked = bed.logs.requests().len();
     bed.delete_key("b");
-    bed.run_once().exits(0).is_quiet();
+    bed.run_once().exits(0).without_talk();
     // Unless midnight came in between.
     if bed.logs.requests().len() == asked {
         assert_eq!(bed.told("itsm").len(), 1);

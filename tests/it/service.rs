@@ -164,7 +164,7 @@ fn no_data_is_waited_for() {
         bed.logs.mend();
     }
     assert!(own(&bed).is_empty(), "a state, not an alert");
-    bed.run_once().exits(0).is_quiet();
+    bed.run_once().exits(0).without_talk();
     assert_eq!(bed.told("itsm").into_keys().collect::<Vec<_>>(), ["lies in between"]);
 }
 

@@ -138,7 +138,7 @@ fn a_full_disk_fails_the_run_and_loses_nothing() {
     assert_eq!(bed.at("itsm").deliveries().len(), 0, "nothing is told that is not committed");
     assert_eq!(bed.state_files(), before, "nor half written");
     bed.run_once().exits(0);
-    bed.run_once().exits(0).is_quiet();
+    bed.run_once().exits(0).without_talk();
     let told = bed.told("itsm");
     assert_eq!(
         told.into_iter().map(|(k, v)| (k, v.len())).collect::<Vec<_>>(),

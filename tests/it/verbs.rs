@@ -495,6 +495,14 @@ fn a_workspace_refuses_or_answers_in_part() {
     let denied = ask(TABLE);
     assert_eq!(denied.code, 1);
     assert!(denied.err.contains("Log Analytics Reader"), "{}", denied.err);
+    service.fault(Fault::TableMissing);
+    let none = ask(TABLE);
+    assert_eq!(none.code, 1);
+    assert!(
+        none.err.contains("no data yet") && none.err.contains("diagnostic setting"),
+        "{}",
+        none.err
+    );
 }
 
 // send-test
@@ -548,7 +556,7 @@ impl Three {
 
 /// Without what differs from run to run.
 fn steady(text: &str) -> String {
-    let id = text.split("alert ").nth(1).and_then(|rest| rest.get(..32)).unwrap_or("?");
+    let id = text.split("\nalert ").nth(1).and_then(|rest| rest.get(..32)).unwrap_or("?");
     text.replace(id, "[alert id]")
 }
 

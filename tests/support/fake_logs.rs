@@ -149,6 +149,8 @@ pub(crate) enum Fault {
     Slow(Duration),
     /// The `Date` header is this far from the fake's clock.
     WrongDate(TimeDelta),
+    /// 200 with this body.
+    Body(&'static str),
 }
 
 /// A request as it came.
@@ -368,6 +370,7 @@ async fn answer(
         Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
         Some(Fault::WrongDate(by)) => date += by,
         Some(Fault::Partial) => partial = Some(rows.len() / 2),
+        Some(Fault::Body(text)) => return reply(200, date).body(text.into()).unwrap(),
         Some(Fault::Truncated | Fault::Cut) | None => {}
     }
     let kept = partial.unwrap_or(rows.len());

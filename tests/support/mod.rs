@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "tests"
 )]
@@ -17,3 +18,4 @@ pub(crate) mod fake_logs;
 pub(crate) mod fake_receiver;
 pub(crate) mod gate;
 pub(crate) mod server;
+pub(crate) mod state;

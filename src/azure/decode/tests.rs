@@ -58,8 +58,6 @@ fn only_the_primary_table_counts() {
         (table("PrimaryResult", "[[1]]") + "," + &table("PrimaryResult", "[[2]]"), vec![1]),
         (table("PrimaryResult", "[]") + "," + &table("Other", "[[2]]"), vec![]),
         (table("PrimaryResult", "null"), vec![]),
-        (String::new(), vec![]),
-        (r#"{"name":"PrimaryResult"}"#.to_owned(), vec![]),
         // In any order of keys.
         (format!(r#"{{"rows":[[1],[2]],{COLUMNS},"name":"PrimaryResult"}}"#), vec![1, 2]),
         (format!(r#"{{"name":"PrimaryResult","rows":[[1]],{COLUMNS}}}"#), vec![1]),
@@ -73,6 +71,14 @@ fn only_the_primary_table_counts() {
         let (decoded, rows) = decode(&format!(r#"{{"tables":[{tables}]}}"#)).unwrap();
         assert_eq!(first_column(&rows), expected, "{tables}");
         assert_eq!(decoded.rows, expected.len() as u64);
+    }
+}
+
+#[test]
+fn nothing_is_no_answer() {
+    for tables in ["", r#"{"name":"PrimaryResult"}"#, r#"{"name":"Other"}"#] {
+        let refused = decode(&format!(r#"{{"tables":[{tables}]}}"#)).unwrap_err();
+        assert!(matches!(refused, DecodeError::Malformed(_)), "{tables}: {refused}");
     }
 }
 
