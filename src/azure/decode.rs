@@ -146,7 +146,7 @@ impl Decoder {
     pub(super) fn finish(self) -> Result<Decoded, DecodeError> {
         match self.at {
             // "No rows" is said by a table with none; anything less is no answer, and no time counts as covered by it.
-            At::End if self.out.tables && !self.answered && self.out.error.is_none() => {
+            At::End if self.out.tables > 0 && !self.answered && self.out.error.is_none() => {
                 Err(DecodeError::Malformed("no table".to_owned()))
             }
             At::End => Ok(self.out),
