@@ -57,7 +57,7 @@ const START: i64 = 1_772_496_000;
 const STEP: TimeDelta = TimeDelta::minutes(5);
 const DAY: TimeDelta = TimeDelta::days(1);
 /// After the day only late records come, and the clock goes faster.
-const LATER_STEP: TimeDelta = TimeDelta::minutes(30);
+const LATER_STEP: TimeDelta = TimeDelta::hours(1);
 /// From the start: the process dies after it has committed alerts and before it has sent them.
 const CRASH: TimeDelta = TimeDelta::minutes(20 * 60 + 20);
 /// From the start: somebody sends what they have no key for.
