@@ -25,13 +25,11 @@ pub(super) fn serialize<S: Serializer>(batches: &[Batch], to: S) -> Result<S::Ok
         folder.clone_into(&mut written.prefix);
     }
     for batch in batches {
-        let set = match written.receivers.iter().position(|set| *set == batch.receivers) {
-            Some(set) => set,
-            None => {
-                written.receivers.push(batch.receivers.clone());
-                written.receivers.len() - 1
-            }
-        };
+        let known = written.receivers.iter().position(|set| *set == batch.receivers);
+        let set = known.unwrap_or_else(|| {
+            written.receivers.push(batch.receivers.clone());
+            written.receivers.len() - 1
+        });
         let doc = batch
             .doc
             .strip_prefix(written.prefix.as_str())
