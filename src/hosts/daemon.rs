@@ -276,7 +276,7 @@ pub fn log_tick(report: &TickReport) {
             ),
             Outcome::Failed { error, .. } => tracing::error!(watch = %label, "{label}: {error}"),
             Outcome::PutOff(until) => {
-                tracing::warn!(watch = %label, "{label}: throttled until {until}")
+                tracing::warn!(watch = %label, "{label}: throttled until {until}");
             }
             _ => tracing::debug!(watch = %label, ?outcome, "{label}: evaluated"),
         }
@@ -297,10 +297,10 @@ pub fn log_delivery(ticket: &Ticket, delivered: &Result<Delivered, StateError>) 
     let Ticket { alert, receiver, .. } = ticket;
     match delivered {
         Ok(Delivered::Ok) => {
-            tracing::info!(alert.id = %alert, receiver.name = %receiver, "delivered {alert} to {receiver}")
+            tracing::info!(alert.id = %alert, receiver.name = %receiver, "delivered {alert} to {receiver}");
         }
         Ok(Delivered::Dropped) => {
-            tracing::debug!(alert.id = %alert, "nothing to deliver of {alert} to {receiver}")
+            tracing::debug!(alert.id = %alert, "nothing to deliver of {alert} to {receiver}");
         }
         Ok(Delivered::Later { due, why }) => {
             tracing::warn!(alert.id = %alert, receiver.name = %receiver, "{alert} to {receiver} is tried again at {due}: {why}");
@@ -312,7 +312,7 @@ pub fn log_delivery(ticket: &Ticket, delivered: &Result<Delivered, StateError>) 
             tracing::error!(alert.id = %alert, receiver.name = %receiver, "{alert} will not be delivered to {receiver}: {why}");
         }
         Err(error) => {
-            tracing::error!(alert.id = %alert, receiver.name = %receiver, %error, "{alert} to {receiver}: {error}")
+            tracing::error!(alert.id = %alert, receiver.name = %receiver, %error, "{alert} to {receiver}: {error}");
         }
     }
 }

@@ -371,7 +371,7 @@ fn alert(
         ("subject".to_owned(), about.to_owned()),
     ]);
     let mut rows: Vec<(Fingerprint, Hit)> = lines.iter().map(|line| hit(line, well, now)).collect();
-    rows.sort_by(|a, b| (a.1.time, a.0).cmp(&(b.1.time, b.0)));
+    rows.sort_by_key(|a| (a.1.time, a.0));
     let id = alert_id(watch_key, &group, rows.iter().map(|(row, _)| (row, 1)), Some(now));
     let hits: Vec<Hit> = rows.into_iter().map(|(_, hit)| hit).collect();
     let detail = match lines {

@@ -267,8 +267,7 @@ fn more_than_fifty_groups_are_folded_into_a_digest() {
             assert!(told[0].count >= told[48].count && told[0].count == 3);
         }
         assert!(told.iter().take(49).all(|alert| alert.reason == Reason::New));
-        let ids: std::collections::BTreeSet<&str> =
-            told.iter().map(|alert| alert.id.as_str()).collect();
+        let ids: BTreeSet<&str> = told.iter().map(|alert| alert.id.as_str()).collect();
         assert_eq!(ids.len(), told.len());
     }
 }
@@ -409,7 +408,7 @@ fn a_sweep_moves_its_cursor_and_then_the_anchor() {
     let timing = Timing::default();
     watch.head.watermark = at(10_000);
     let version = watch.head.versions[0].id.clone();
-    let mut step = |progress, watch: &mut Watching| {
+    let step = |progress, watch: &mut Watching| {
         let telling = Telling {
             rule: &watch.rule,
             version: &version,
