@@ -303,10 +303,9 @@ impl Age {
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = self.0.num_seconds().max(0);
-        let (d, h, m) = (s / 86_400, s / 3_600 % 24, s / 60 % 60);
-        let text = match (d, h, m) {
-            (0, 0, 0) => format!("{s}s"),
+        let all = self.0.num_seconds().max(0);
+        let text = match (all / 86_400, all / 3_600 % 24, all / 60 % 60) {
+            (0, 0, 0) => format!("{all}s"),
             (0, 0, m) => format!("{m}m"),
             (0, h, 0) => format!("{h}h"),
             (0, h, m) => format!("{h}h{m}m"),

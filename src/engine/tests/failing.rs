@@ -36,7 +36,7 @@ async fn no_data_leaves_the_watermark_where_it_is() {
 async fn throttled_is_put_off_until_the_service_says_and_is_no_failure() {
     let bench = Bench::new();
     bench.begin().await;
-    bench.service.fails(QueryError::Throttled { retry_after: Some(Duration::from_secs(600)) });
+    bench.service.fails(QueryError::Throttled { retry_after: Some(Duration::from_mins(10)) });
     let report = bench.round(after(5)).await;
     assert_eq!(outcome(&report), &Outcome::PutOff(after(15)));
     assert_eq!(report.failed(), 0);
@@ -70,7 +70,7 @@ async fn throttled_for_three_intervals_is_told_once() {
     let bench = Bench::new();
     bench.begin().await;
     bench.round(after(5)).await;
-    bench.service.fails(QueryError::Throttled { retry_after: Some(Duration::from_secs(300)) });
+    bench.service.fails(QueryError::Throttled { retry_after: Some(Duration::from_mins(5)) });
     for n in [10, 15, 20] {
         assert!(bench.round(after(n)).await.own.is_empty(), "{n}");
     }

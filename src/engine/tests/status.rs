@@ -70,7 +70,7 @@ async fn watches_that_do_not_fare_well() {
     bench.round(after(15)).await;
     bench
         .service
-        .fails(QueryError::Throttled { retry_after: Some(std::time::Duration::from_secs(300)) });
+        .fails(QueryError::Throttled { retry_after: Some(std::time::Duration::from_mins(5)) });
     bench.round(after(20)).await;
     let throttled = status(&bench, after(20)).await;
     assert_eq!(throttled.watches[0].state, State::Throttled { until: after(25) });
