@@ -303,15 +303,15 @@ impl Age {
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.num_seconds().max(0);
-        let text = match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60) {
-            (0, 0, 0) => format!("{seconds}s"),
-            (0, 0, minutes) => format!("{minutes}m"),
-            (0, hours, 0) => format!("{hours}h"),
-            (0, hours, minutes) => format!("{hours}h{minutes}m"),
-            (days, 0, _) => format!("{days}d"),
-            (days, hours, _) if days < 100 => format!("{days}d{hours}h"),
-            (days, ..) => format!("{days}d"),
+        let all = self.0.num_seconds().max(0);
+        let text = match (all / 86_400, all / 3_600 % 24, all / 60 % 60) {
+            (0, 0, 0) => format!("{all}s"),
+            (0, 0, m) => format!("{m}m"),
+            (0, h, 0) => format!("{h}h"),
+            (0, h, m) => format!("{h}h{m}m"),
+            (d, 0, _) => format!("{d}d"),
+            (d, h, _) if d < 100 => format!("{d}d{h}h"),
+            (d, ..) => format!("{d}d"),
         };
         f.pad(&text)
     }

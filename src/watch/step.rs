@@ -77,14 +77,19 @@ impl Head {
             self.floor
         };
         seen.prune(floor);
-        if seen.len() > FINGERPRINTS {
-            // Well below the limit, so that the next few rows do not raise the floor again.
-            if let Some(complete_from) = seen.shrink(FINGERPRINTS - FINGERPRINTS / 10) {
-                self.raise_floor(complete_from, GapKind::Fingerprints, telling.now);
-            }
-        }
+        self.bound(seen, FINGERPRINTS, telling.now);
         self.health.latest_row = self.health.latest_row.max(intake.latest);
         alerts
+    }
+
+    /// Keeps at most `limit` fingerprints; what late rows will no longer be found in is noted.
+    fn bound(&mut self, seen: &mut Seen, limit: usize, now: DateTime<Utc>) {
+        // Well below the limit, so that the next few rows do not raise the floor again.
+        if seen.len() > limit
+            && let Some(complete_from) = seen.shrink(limit - limit / 10)
+        {
+            self.raise_floor(complete_from, GapKind::Fingerprints, now);
+        }
     }
 
     fn advance(&mut self, progress: Progress, timing: &Timing, now: DateTime<Utc>) {

@@ -1,5 +1,4 @@
 //! The engine over a store in memory that counts, a service that answers as it is told, and receivers that do likewise.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod cost;
 mod deliveries;

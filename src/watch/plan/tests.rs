@@ -165,8 +165,9 @@ fn parts_of(
 
 #[test]
 fn windows_are_cut_at_versions_and_around_dense_seconds() {
-    let event = |since| (since, false);
+    // Versions (since, whether of a window rule), dense gaps, window, parts.
     type Case<'a> = (&'a [(i64, bool)], &'a [(i64, i64)], (i64, i64), &'a [(usize, i64, i64)]);
+    let event = |since| (since, false);
     let table: [Case<'_>; 12] = [
         (&[event(0)], &[], (10, 20), &[(0, 10, 20)]),
         // The first version also stands for all time before it.
@@ -222,12 +223,13 @@ fn halves_are_cut_at_whole_seconds() {
 
 #[test]
 fn instants_of_window_rules() {
+    // Window, settle, every, watermark, now; instants.
+    type Case<'a> = (i64, i64, i64, i64, i64, &'a [i64]);
     let window = |window, settle| Kind::Window {
         window: TimeDelta::minutes(window),
         settle: TimeDelta::minutes(settle),
     };
-    // window, settle, every, watermark, now, instants
-    let table: [(i64, i64, i64, i64, i64, &[i64]); 13] = [
+    let table: [Case<'_>; 13] = [
         // The first window lies wholly after the start.
         (60, 0, 30, 0, 59, &[]),
         (60, 0, 30, 0, 60, &[60]),

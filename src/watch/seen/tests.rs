@@ -192,10 +192,11 @@ fn two_hundred_thousand_fingerprints_are_less_than_five_megabytes() {
     assert_eq!(Seen::decode(&bytes).unwrap().len(), 200_000);
 }
 
+type Rows = BTreeMap<Fingerprint, (u32, u32)>;
+type Keys = BTreeMap<Fingerprint, (i64, u64, i64, i64)>;
+
 /// What a seen set says, apart from the order of its maps.
-fn said(
-    seen: &Seen,
-) -> (BTreeMap<Fingerprint, (u32, u32)>, BTreeMap<Fingerprint, (i64, u64, i64, i64)>) {
+fn said(seen: &Seen) -> (Rows, Keys) {
     let rows = seen.rows.iter().map(|(row, e)| (*row, (e.told.max(e.at_hand()), e.second)));
     let us = |t: DateTime<Utc>| t.timestamp_micros();
     let keys = seen

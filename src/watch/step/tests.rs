@@ -369,37 +369,34 @@ fn losing_a_race_tells_only_what_the_winner_has_not() {
 
 #[test]
 fn more_fingerprints_than_a_watch_keeps_raise_the_floor_and_are_named() {
-    let mut watch = Watching::new(rule(EVENT, &[], None));
+    // Quicker with a smaller limit than FINGERPRINTS.
+    const LIMIT: usize = 1_000;
     let second = |n: usize| t0() + TimeDelta::seconds(i64::try_from(n).unwrap());
-    for n in 0..=FINGERPRINTS {
-        let mut print = [0; 16];
-        print[..8].copy_from_slice(&(n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
-        watch.seen.count(print, second(n));
-    }
-    let now = second(FINGERPRINTS);
-    let telling = Telling {
-        rule: &watch.rule,
-        version: "",
-        receivers: &[],
-        reason: Reason::New,
-        window: Interval { from: t0(), to: now },
-        now,
+    let mut watch = Watching::new(rule(EVENT, &[], None));
+    let fill = |watch: &mut Watching, rows: std::ops::Range<usize>| {
+        for n in rows {
+            let mut print = [0; 16];
+            print[..8].copy_from_slice(&n.to_le_bytes());
+            watch.seen.count(print, second(n));
+        }
+        watch.seen.settle();
+        watch.head.bound(&mut watch.seen, LIMIT, at(60));
     };
-    let none = Intake::default();
-    let timing = Timing { sweep: TimeDelta::days(400), ..Timing::default() };
-    watch.head.step(&none, &mut watch.seen, Progress::Window(now), &timing, &telling);
+    fill(&mut watch, 0..LIMIT);
+    assert_eq!((watch.seen.len(), watch.head.gaps.len()), (LIMIT, 0));
+    fill(&mut watch, LIMIT..LIMIT + 1);
     // A tenth goes at once, so that the next few rows do not raise the floor again.
-    let kept_from = second(FINGERPRINTS / 10 + 1);
-    assert_eq!(watch.seen.len(), FINGERPRINTS - FINGERPRINTS / 10);
-    assert_eq!(watch.head.floor, kept_from);
+    let kept_from = second(LIMIT / 10 + 1);
+    assert_eq!((watch.seen.len(), watch.head.floor), (LIMIT - LIMIT / 10, kept_from));
     assert_eq!(watch.head.gaps.len(), 1);
     let gap = &watch.head.gaps[0];
-    assert_eq!(
-        (gap.interval, gap.why),
-        (Interval { from: t0(), to: kept_from }, GapKind::Fingerprints)
-    );
-    watch.head.step(&none, &mut watch.seen, Progress::Window(now), &timing, &telling);
+    let lost = Interval { from: t0(), to: kept_from };
+    assert_eq!((gap.interval, gap.why), (lost, GapKind::Fingerprints));
+    fill(&mut watch, LIMIT + 1..LIMIT + 100);
     assert_eq!((watch.head.floor, watch.head.gaps.len()), (kept_from, 1));
+    // No window begins before the floor any more, and settling does not lower it.
+    watch.event(70, vec![]);
+    assert_eq!(watch.head.floor, kept_from);
 }
 
 #[test]
@@ -468,16 +465,14 @@ proptest! {
         let all: Vec<Row> = rows.iter().map(|(minute, n)| row(at(*minute), "g", "c", *n)).collect();
         let mut watch = Watching::new(rule(EVENT, &[], None));
         let mut told = Vec::new();
-        let mut minute = 10;
         // Rows become visible one after the other, and every query returns all that are.
         let mut visible: Vec<usize> = cuts.into_iter().map(|cut| cut.min(all.len())).collect();
         visible.sort_unstable();
         visible.push(all.len());
-        for upto in visible {
+        for (minute, upto) in (10..).zip(visible) {
             for alert in watch.event(minute, all[..upto].to_vec()) {
                 told.extend(alert.hits.into_iter().map(|hit| hit.fingerprint));
             }
-            minute += 1;
         }
         let n = told.len();
         told.sort();
