@@ -14,6 +14,7 @@ mod daemon;
 mod hostile;
 mod http;
 mod identity;
+mod limits;
 mod logs;
 mod receivers;
 mod run;
