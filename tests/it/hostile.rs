@@ -192,6 +192,27 @@ fn slack_shows_and_does_nothing(message: &Json) {
 }
 
 #[test]
+fn where_only_counts_may_leave_no_field_does() {
+    let counts = "detail = \"counts\"";
+    let bed = TestBed::new()
+        .receiver_with("itsm", "webhook", counts)
+        .receiver_with("oncall", "teams", counts)
+        .receiver_with("chat", "slack", counts);
+    bed.begin();
+    bed.delete_key("tell-nobody");
+    bed.run_once().exits(0);
+    for name in ["itsm", "oncall", "chat"] {
+        let [delivery] = &bed.at(name).deliveries()[..] else { panic!("{name}") };
+        let body = String::from_utf8(delivery.body.clone()).unwrap();
+        assert!(body.contains("Key deleted from an HSM"), "{name}: it names the rule");
+        for field in ["tell-nobody", "10.20.4.17", "hsm-instance-1", "hsm-prod"] {
+            assert!(!body.contains(field), "`{field}` leaves to {name}: {body}");
+        }
+    }
+    assert_eq!(bed.problems(), [""; 0]);
+}
+
+#[test]
 fn words_of_receivers_and_services_act_nowhere_either() {
     let bed = bed();
     bed.delete_key("a");

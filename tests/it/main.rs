@@ -18,6 +18,7 @@ mod files;
 mod hostile;
 mod http;
 mod identity;
+mod limits;
 mod logs;
 mod presets;
 mod receivers;

@@ -1,6 +1,6 @@
 //! Receivers that fail: whatever one does is its own business, and nothing it was to be told is lost.
 
-use crate::support::bed::{Ran, TestBed, clients, conditions};
+use crate::support::bed::{Ran, SECRET, TestBed, clients, conditions};
 use crate::support::fake_receiver::{Delivery, FakeReceiver, Kind, Say};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -272,4 +272,44 @@ fn secrets_are_never_shown_or_kept() {
     bed.keeps_secrets(&texts.iter().map(String::as_str).collect::<Vec<_>>());
     // The fakes were asked at their secret addresses, so there was something to keep.
     assert!(bed.at("well").deliveries()[0].target.contains("s3cret"));
+}
+
+#[test]
+fn while_secrets_rotate_both_verify_and_so_does_our_own_verb() {
+    const OLD: &str = "whsec_b3RoZXItc2VjcmV0LW9mLXRoZS10ZXN0LWJlZC0xMjM0";
+    const OTHER: &str = "whsec_eWV0LWFub3RoZXItc2VjcmV0LW9mLXRoZS1iZWQtMTIz";
+    let bed = TestBed::new()
+        .receiver_with("itsm", "webhook", "previous_secrets = [{ env = \"OLD\" }]")
+        .variable("OLD", OLD)
+        .variable("OTHER", OTHER);
+    bed.begin();
+    bed.delete_key("a");
+    bed.run_once().exits(0);
+    let [delivery] = &bed.at("itsm").deliveries()[..] else { panic!() };
+    let signatures: Vec<&str> = delivery.header("webhook-signature").split(' ').collect();
+    assert_eq!(signatures.len(), 2, "{signatures:?}");
+    let timestamp = delivery.header("webhook-timestamp");
+    for (signature, secret) in signatures.iter().zip([SECRET, OLD]) {
+        let webhook = standardwebhooks::Webhook::new(secret).unwrap();
+        let expected = webhook.sign(delivery.id(), timestamp.parse().unwrap(), &delivery.body);
+        assert_eq!(*signature, expected.unwrap());
+    }
+    // As the receiver's engineer would look into it.
+    let body = bed.dir().join("body.json");
+    let verify = |variable: &str, id: &str| {
+        let signature = delivery.header("webhook-signature");
+        let mut arguments = vec!["verify", "--secret-env", variable, "--id", id];
+        arguments.extend(["--timestamp", timestamp, "--signature", signature, "body.json"]);
+        bed.run(&arguments)
+    };
+    std::fs::write(&body, &delivery.body).unwrap();
+    verify("SECRET", delivery.id()).exits(0);
+    verify("OLD", delivery.id()).exits(0);
+    verify("OTHER", delivery.id()).exits(1);
+    verify("SECRET", "another").exits(1);
+    let mut changed = delivery.body.clone();
+    changed[20] ^= 1;
+    std::fs::write(&body, changed).unwrap();
+    verify("SECRET", delivery.id()).exits(1);
+    verify("NOT_SET", delivery.id()).exits(2);
 }

@@ -2,7 +2,7 @@
 
 use crate::support::bed::{TestBed, conditions, deletion};
 use crate::support::fake_logs::Fault;
-use chrono::{TimeDelta, Utc};
+use chrono::{SubsecRound as _, TimeDelta, Utc};
 use std::time::Duration;
 
 fn bed() -> TestBed {
@@ -119,15 +119,20 @@ fn answers_that_are_too_large_are_asked_for_in_halves() {
 #[test]
 fn rows_beyond_what_the_service_gives_are_all_told() {
     let bed = bed();
-    bed.began_earlier(TimeDelta::minutes(40));
-    bed.logs.max_rows(10);
-    let now = Utc::now();
-    for n in 0..100 {
-        bed.log(deletion(&format!("row {n}"), now - TimeDelta::seconds(20 * n)));
+    bed.began_earlier(TimeDelta::minutes(10));
+    bed.logs.max_rows(20);
+    // A row at every whole second: where windows are cut, there is one.
+    let now = Utc::now().trunc_subsecs(0);
+    for n in 0..590 {
+        bed.log(deletion(&format!("row {n}"), now - TimeDelta::seconds(n)));
     }
     bed.run_once().exits(0);
     bed.run_once().exits(0);
-    told_once(&bed, 100);
+    let alerts = bed.at("itsm").deliveries();
+    let counted = alerts.iter().map(|d| d.json()["data"]["count"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(counted, 590);
+    let told = bed.told("itsm");
+    assert!(told.values().all(|alerts| alerts.len() == 1), "{told:?}");
 }
 
 #[test]
