@@ -14,6 +14,7 @@ mod run;
 mod sample;
 mod send_test;
 mod setup;
+mod span;
 mod status;
 mod verify;
 

@@ -2,8 +2,9 @@
 
 use super::catalogue::{self, Catalogue, Entry};
 use super::columns::lines;
-use super::query::{self, Span, Timing};
+use super::query;
 use super::report::{Stop, out, talk};
+use super::span::{Span, Timing};
 use super::{Context, Done, Format};
 use super::{check, setup};
 use crate::notify::limits::clean;

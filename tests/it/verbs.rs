@@ -22,7 +22,7 @@ struct Ran {
 
 impl Ran {
     fn json(&self) -> Json {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.shown()))
+        serde_json::from_str(&self.out).unwrap()
     }
 
     /// For snapshots.
