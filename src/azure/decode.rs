@@ -33,8 +33,8 @@ pub(super) enum DecodeError {
 /// What an answer said beside its rows.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Decoded {
-    /// Whether there was a list of tables.
-    pub(super) tables: bool,
+    /// Tables, whether they counted or not.
+    pub(super) tables: usize,
     /// `error`, if there was one.
     pub(super) error: Option<Json>,
     /// Rows handed over.
@@ -104,7 +104,6 @@ pub(super) struct Decoder {
     table: Table,
     /// The first table, held until it is known that there is no `PrimaryResult`.
     first: Option<Table>,
-    tables: usize,
     answered: bool,
     out: Decoded,
 }
@@ -117,7 +116,6 @@ impl Decoder {
             key: String::new(),
             table: Table::default(),
             first: None,
-            tables: 0,
             answered: false,
             out: Decoded::default(),
         }
@@ -148,7 +146,7 @@ impl Decoder {
     pub(super) fn finish(self) -> Result<Decoded, DecodeError> {
         match self.at {
             // "No rows" is said by a table with none; anything less is no answer, and no time counts as covered by it.
-            At::End if self.out.tables && !self.answered && self.out.error.is_none() => {
+            At::End if self.out.tables > 0 && !self.answered && self.out.error.is_none() => {
                 Err(DecodeError::Malformed("no table".to_owned()))
             }
             At::End => Ok(self.out),
@@ -234,7 +232,6 @@ impl Decoder {
     fn value(&mut self, level: In, first: u8) -> usize {
         let what = match (level, self.key.as_str()) {
             (In::Top, "tables") if first == b'[' => {
-                self.out.tables = true;
                 self.at = At::Inside(In::Tables);
                 return 1;
             }
@@ -260,7 +257,7 @@ impl Decoder {
 
     /// Whether this table may turn out to be the one that counts.
     fn may_count(&self) -> bool {
-        self.tables == 0 || self.table.name.as_deref().is_none_or(|name| name == PRIMARY)
+        self.out.tables == 0 || self.table.name.as_deref().is_none_or(|name| name == PRIMARY)
     }
 
     /// A value is complete.
@@ -313,11 +310,11 @@ impl Decoder {
     }
 
     fn table_ends(&mut self, sink: &mut dyn RowSink) -> Result<(), DecodeError> {
-        self.tables += 1;
+        self.out.tables += 1;
         let table = std::mem::take(&mut self.table);
         if table.name.as_deref() == Some(PRIMARY) && !self.answered {
             self.held(table, sink)?;
-        } else if self.tables == 1 {
+        } else if self.out.tables == 1 {
             self.first = Some(table);
         }
         Ok(())

@@ -30,6 +30,11 @@ impl Stop {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// What stopped it, without what to do.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Prints it.
     pub(crate) fn report(self) -> ExitCode {
         talk(format!("error: {}", self.text));

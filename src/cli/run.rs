@@ -59,17 +59,19 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
     for (label, outcome) in &done.tick.watches {
         match outcome {
             Outcome::Done { alerts, .. } | Outcome::Failed { alerts, .. } => {
-                alerts.iter().for_each(|alert| out(line(label, alert)));
+                for alert in alerts {
+                    out(line(label, alert));
+                }
             }
             _ => {}
         }
         match outcome {
             Outcome::Started => {
-                talk(format!("{label}: begins now; what happened before is not told"))
+                talk(format!("{label}: begins now; what happened before is not told"));
             }
             Outcome::Failed { error, .. } => talk(format!("error: {label}: {error}")),
             Outcome::Waiting(why) => {
-                talk(format!("{label}: waiting for data: {}", limits::clean(why, 200)))
+                talk(format!("{label}: waiting for data: {}", limits::clean(why, 200)));
             }
             Outcome::PutOff(until) => talk(format!("{label}: throttled, put off until {until}")),
             Outcome::NotDue | Outcome::Done { .. } => {}
@@ -179,7 +181,7 @@ async fn forever(setup: &Setup, engine: Arc<Engine>, watches: Vec<Watch>) -> Don
 }
 
 /// What the daemon tells, as log lines: readable alone, and with fields.
-fn log(event: Event<'_>) {
+fn log(event: &Event<'_>) {
     match event {
         Event::Tick(report) => daemon::log_tick(report),
         Event::Delivery(ticket, delivered) => daemon::log_delivery(ticket, delivered),

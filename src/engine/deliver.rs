@@ -3,11 +3,12 @@
 use super::record::{CLAIM, End, POST_TAKES, Record};
 use super::{Engine, StateError, Ticket};
 use crate::notify::verdict::{NoAnswer, Verdict, judge, judge_no_answer};
-use crate::notify::{self, Receiver, backoff};
+use crate::notify::{self, Kind, Receiver, backoff};
 use crate::planted::{self, Bug};
-use crate::ports::{Etag, Post, StoreError, TransportError, When};
+use crate::ports::{Etag, Post, Reply, StoreError, TransportError, When};
 use crate::watch::alert::Alert;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// How a delivery went.
@@ -54,9 +55,21 @@ impl Engine {
             return Ok(Delivered::Dropped);
         };
         // Only whoever holds the claim reads the alert: it may have ended and been forgotten meanwhile.
-        let Some(alert) = self.committed(ticket).await? else {
-            self.store.delete(&Record::name(&ticket.alert, &ticket.receiver), Some(&etag)).await?;
-            return Ok(Delivered::Dropped);
+        let alert = match self.committed(ticket).await {
+            Ok(Some(alert)) => alert,
+            Ok(None) => {
+                let name = Record::name(&ticket.alert, &ticket.receiver);
+                self.store.delete(&name, Some(&etag)).await?;
+                return Ok(Delivered::Dropped);
+            }
+            // Someone may put it back; if nobody does, the schedule ends, and that is told.
+            Err(error @ StateError::Document { .. }) => {
+                record.claim_until = at();
+                let delivered = retry(&mut record, at(), None, error.to_string());
+                self.put(&record, &mut etag).await?;
+                return Ok(delivered);
+            }
+            Err(error) => return Err(error),
         };
         let Some(receiver) = self.receiver(&ticket.receiver) else {
             let why = "removed: the receiver is no longer configured".to_owned();
@@ -115,19 +128,18 @@ impl Engine {
         let Some(loaded) = self.load(&ticket.watch).await? else { return Ok(None) };
         let batch = loaded.head.outbox.iter().find(|batch| batch.alerts.contains(&ticket.alert));
         let Some(batch) = batch else { return Ok(None) };
-        let alerts = self.alerts(&batch.doc).await?;
-        Ok(alerts.and_then(|alerts| alerts.into_iter().find(|alert| alert.id == ticket.alert)))
+        let alerts = self.alerts(&batch.doc).await?.unwrap_or_default();
+        let alert = alerts.into_iter().find(|alert| alert.id == ticket.alert);
+        let gone =
+            || StateError::Document { name: batch.doc.clone(), why: "it is gone".to_owned() };
+        alert.map(Some).ok_or_else(gone)
     }
 
     async fn post(&self, receiver: &Receiver, alert: &Alert, at: DateTime<Utc>) -> Verdict {
         let body = notify::render(receiver, alert);
         let headers = notify::headers(receiver, &alert.id, at, &body);
-        match self.transport.send(Post { receiver: receiver.name.clone(), body, headers }).await {
-            Ok(reply) => judge(receiver.kind, reply.status, reply.retry_after, &reply.body),
-            Err(TransportError::Forbidden(why)) => judge_no_answer(NoAnswer::Forbidden, &why),
-            Err(TransportError::Connect(why)) => judge_no_answer(NoAnswer::Connect, &why),
-            Err(TransportError::Ambiguous(why)) => judge_no_answer(NoAnswer::Ambiguous, &why),
-        }
+        let post = Post { receiver: receiver.name.clone(), body, headers };
+        verdict(receiver.kind, &self.transport.send(post).await)
     }
 
     /// Records what came of an attempt. Losing means that the claim ran out and someone else goes on.
@@ -143,6 +155,16 @@ impl Engine {
             }
         }
         Err(last.into())
+    }
+}
+
+/// What came of a POST.
+pub fn verdict(kind: Kind, sent: &Result<Reply, TransportError>) -> Verdict {
+    match sent {
+        Ok(reply) => judge(kind, reply.status, reply.retry_after, &reply.body),
+        Err(TransportError::Forbidden(why)) => judge_no_answer(NoAnswer::Forbidden, why),
+        Err(TransportError::Connect(why)) => judge_no_answer(NoAnswer::Connect, why),
+        Err(TransportError::Ambiguous(why)) => judge_no_answer(NoAnswer::Ambiguous, why),
     }
 }
 
@@ -177,16 +199,24 @@ fn settle(
             record.broken = Some(receiver.credential.clone());
             Delivered::Broken { why }
         }
-        Verdict::Retry { after, why } => {
-            record.last.clone_from(&why);
-            let seed = backoff::seed(&alert.id, &receiver.name);
-            if let Some(due) = backoff::next_due(record.attempts, at, after, seed) {
-                record.next_due = due;
-                Delivered::Later { due, why }
-            } else {
-                record.end(End::GaveUp, at);
-                Delivered::Ended { end: End::GaveUp, why }
-            }
-        }
+        Verdict::Retry { after, why } => retry(record, at, after, why),
+    }
+}
+
+/// The next attempt, or the end of the schedule.
+fn retry(
+    record: &mut Record,
+    at: DateTime<Utc>,
+    after: Option<Duration>,
+    why: String,
+) -> Delivered {
+    record.last.clone_from(&why);
+    let seed = backoff::seed(&record.alert, &record.receiver);
+    if let Some(due) = backoff::next_due(record.attempts, at, after, seed) {
+        record.next_due = due;
+        Delivered::Later { due, why }
+    } else {
+        record.end(End::GaveUp, at);
+        Delivered::Ended { end: End::GaveUp, why }
     }
 }

@@ -57,6 +57,15 @@ pub enum Outcome {
     },
 }
 
+/// What came of an evaluation.
+pub(super) struct Evaluated {
+    pub(super) outcome: Outcome,
+    /// The head that stands now, if it is known.
+    pub(super) head: Option<Loaded>,
+    /// The document that could not be read, and why.
+    pub(super) unreadable: Option<(String, String)>,
+}
+
 /// What an evaluation is given besides its watch.
 pub(super) struct Given<'a> {
     pub(super) loaded: Option<Loaded>,
@@ -102,30 +111,27 @@ struct Run<'a> {
 }
 
 impl Engine {
-    /// Evaluates a watch if it is due. Answers how it went, and the head that stands now.
-    pub(super) async fn evaluate(
-        &self,
-        watch: &Watch,
-        given: Given<'_>,
-    ) -> (Outcome, Option<Loaded>) {
+    /// Evaluates a watch if it is due.
+    pub(super) async fn evaluate(&self, watch: &Watch, given: Given<'_>) -> Evaluated {
+        let done = |outcome, head| Evaluated { outcome, head, unreadable: None };
         let Given { loaded, known, ended, now, offer } = given;
         let Some(base) = loaded else {
             // A known watch whose head is gone goes on from where it was.
             let started_at = known.map_or(now, |known| known.watermark.min(now));
             let mut head = Head::start(watch.id(), &watch.workspace.name, &watch.rule, started_at);
             return match self.write_head(&mut head, When::Absent, now).await {
-                Ok(etag) => (Outcome::Started, Some(Loaded { head, etag })),
+                Ok(etag) => done(Outcome::Started, Some(Loaded { head, etag })),
                 // Another instance began it at the same time.
-                Err(StateError::Store(StoreError::Lost(_))) => (Outcome::Started, None),
-                Err(error) => (failed_state(&error, Vec::new()), None),
+                Err(StateError::Store(StoreError::Lost(_))) => done(Outcome::Started, None),
+                Err(error) => done(failed_state(&error, Vec::new()), None),
             };
         };
         if let Some(until) = base.head.health.put_off_until.filter(|until| now < *until) {
-            return (Outcome::PutOff(until), Some(base));
+            return done(Outcome::PutOff(until), Some(base));
         }
         let Some(slot) = watch.rule.schedule.slot(now).filter(|slot| base.head.slot < Some(*slot))
         else {
-            return (Outcome::NotDue, Some(base));
+            return done(Outcome::NotDue, Some(base));
         };
         let head = base.head.clone();
         let mut run =
@@ -135,12 +141,18 @@ impl Engine {
             Kind::Event { .. } => run.events(slot).await,
             Kind::Window { window, settle } => run.summaries(slot, window, settle).await,
         };
+        let unreadable = match &result {
+            Err(error @ (StateError::Head { name, .. } | StateError::Document { name, .. })) => {
+                Some((name.clone(), error.to_string()))
+            }
+            _ => None,
+        };
         let outcome = match result {
             Ok(None) => Outcome::Done { rows: run.rows, alerts: run.alerts },
             Ok(Some(error)) => outcome_of(error, now, run.alerts),
             Err(error) => failed_state(&error, run.alerts),
         };
-        (outcome, Some(run.base))
+        Evaluated { outcome, head: Some(run.base), unreadable }
     }
 
     /// Writes a head. When no answer comes, reads it again: our own commit is recognised.
@@ -185,7 +197,11 @@ impl Engine {
     async fn read_seen(&self, head: &Head) -> Result<Seen, StateError> {
         let Some(name) = &head.seen else { return Ok(Seen::default()) };
         let bad = |why: String| StateError::Document { name: name.clone(), why };
-        let document = self.store.read(name).await?.ok_or_else(|| bad("it is gone".to_owned()))?;
+        let read = self.store.read(name).await.map_err(|error| match error {
+            StoreError::Failed(why) => bad(why),
+            error => error.into(),
+        })?;
+        let document = read.ok_or_else(|| bad("it is gone".to_owned()))?;
         Seen::decode(&document.body).map_err(|e| bad(e.to_string()))
     }
 }

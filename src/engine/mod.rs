@@ -8,11 +8,16 @@ mod observe;
 pub mod record;
 #[cfg(test)]
 mod simulation;
+pub mod status;
+mod switch;
 mod tend;
+#[cfg(test)]
+mod tests;
 mod tick;
 
-pub use deliver::Delivered;
+pub use deliver::{Delivered, verdict};
 pub use evaluate::Outcome;
+pub use switch::SwitchError;
 pub use tend::Tended;
 pub use tick::TickReport;
 
@@ -181,8 +186,12 @@ impl Engine {
 
     /// Reads the alerts of a commit; `None` if they are gone.
     pub async fn alerts(&self, doc: &str) -> Result<Option<Vec<Alert>>, StateError> {
-        let Some(document) = self.store.read(doc).await? else { return Ok(None) };
         let bad = |why: String| StateError::Document { name: doc.to_owned(), why };
+        let read = self.store.read(doc).await.map_err(|error| match error {
+            StoreError::Failed(why) => bad(why),
+            error => error.into(),
+        })?;
+        let Some(document) = read else { return Ok(None) };
         let read: AlertsDoc =
             serde_json::from_slice(&document.body).map_err(|e| bad(e.to_string()))?;
         if read.format > ALERTS_FORMAT {

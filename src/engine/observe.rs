@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 
 /// In the first two hours of a watch a missing table, missing data and missing access are states, not alerts.
-const SETTLING: TimeDelta = TimeDelta::hours(2);
+pub(super) const SETTLING: TimeDelta = TimeDelta::hours(2);
 /// Failing for this many intervals is told.
 const INTERVALS: i32 = 3;
 /// A receiver of cards that has accepted nothing for this long gets a sign of life.
@@ -48,6 +48,9 @@ impl Engine {
                 now,
                 why.clone(),
             ));
+        }
+        for (name, why) in &tended.documents {
+            out.push(observation(Condition::StateUnreadable, name.clone(), now, why.clone()));
         }
         Self::watches(watches, heads, now, &mut out);
         for head in heads.values() {
@@ -90,10 +93,7 @@ impl Engine {
             let Some(head) = heads.get(&watch.id().key()) else { continue };
             let health = &head.health;
             let settling = now - head.started_at < SETTLING;
-            let interval = watch.rule.schedule.interval(head.started_at);
-            let since_success =
-                now - health.last_success.or(health.waiting_since).unwrap_or(head.started_at);
-            let long = since_success > interval * INTERVALS;
+            let long = without_success(head, watch, now);
             let workspace = &watch.workspace.name;
             let found = match (health.failing_since, health.failure, health.waiting_since) {
                 (Some(since), Some(FailureKind::Refused), _) => {
@@ -103,8 +103,12 @@ impl Engine {
                 (Some(since), Some(FailureKind::Denied), _) => {
                     Some((Condition::AccessDenied, workspace.clone(), since))
                 }
-                (Some(since), _, _) if long => {
+                (Some(since), _, _) if long.is_some() => {
                     Some((Condition::WatchFailing, workspace.clone(), since))
+                }
+                // Being throttled is no failure, and yet nothing is evaluated.
+                (None, _, None) if health.put_off_until.is_some() => {
+                    long.map(|since| (Condition::WatchFailing, workspace.clone(), since))
                 }
                 // An absence rule says so itself.
                 (None, _, Some(since)) if !settling && watch.over_nothing.is_empty() => {
@@ -113,7 +117,8 @@ impl Engine {
                 _ => None,
             };
             let Some((condition, subject, since)) = found else { continue };
-            let error = health.error.clone().unwrap_or_default();
+            let error =
+                health.error.clone().unwrap_or_else(|| "throttled by the service".to_owned());
             let entry = suffering.entry((condition, subject)).or_insert(Suffering {
                 since,
                 rules: Vec::new(),
@@ -202,6 +207,18 @@ impl Engine {
             out.push(o);
         }
     }
+}
+
+/// Since when no evaluation of the watch has succeeded, if that is for more than three intervals.
+pub(super) fn without_success(
+    head: &Head,
+    watch: &Watch,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let health = &head.health;
+    let since = health.last_success.or(health.waiting_since).unwrap_or(head.started_at);
+    let interval = watch.rule.schedule.interval(head.started_at);
+    (now - since > interval * INTERVALS).then_some(since)
 }
 
 /// Watches that suffer from the same thing.

@@ -25,7 +25,8 @@ pub enum End {
 }
 
 impl End {
-    const fn as_str(self) -> &'static str {
+    /// The word in the state.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::Refused => "refused",
@@ -106,13 +107,7 @@ impl Record {
     /// Reads a document.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let record: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        if record.format > FORMAT {
-            return Err(format!(
-                "it has format {}, this version reads up to {FORMAT}",
-                record.format
-            ));
-        }
-        Ok(record)
+        newer(record.format).map_or(Ok(record), Err)
     }
 
     /// Whether it may be claimed now.
@@ -132,6 +127,7 @@ impl Record {
     pub fn meta(&self) -> Meta {
         let time = |t: DateTime<Utc>| t.to_rfc3339_opts(SecondsFormat::Millis, true);
         let mut meta = Meta::from([
+            ("format".to_owned(), self.format.to_string()),
             ("due".to_owned(), time(self.next_due.max(self.claim_until))),
             ("attempted".to_owned(), time(self.attempted_at)),
         ]);
@@ -147,6 +143,11 @@ impl Record {
         }
         meta
     }
+}
+
+/// Why a record of this format cannot be read, if it cannot.
+fn newer(format: u32) -> Option<String> {
+    (format > FORMAT).then(|| format!("it has format {format}, this version reads up to {FORMAT}"))
 }
 
 /// What a listing says of a delivery.
@@ -166,9 +167,16 @@ pub struct Line {
     pub own: bool,
     /// The credential with which the receiver is broken.
     pub broken: Option<String>,
+    /// The record's format.
+    pub format: u32,
 }
 
 impl Line {
+    /// Why the record cannot be read, if a newer version wrote it.
+    pub fn newer(&self) -> Option<String> {
+        newer(self.format)
+    }
+
     /// Reads a line of a listing. Facts that cannot be read mean "due now": deliver looks at the record itself.
     pub fn read(name: &str, meta: &Meta) -> Option<Self> {
         let (alert, receiver) = name.strip_prefix("deliveries/")?.split_once('.')?;
@@ -185,6 +193,7 @@ impl Line {
             end: meta.get("end").and_then(|w| End::parse(w)).zip(time("ended")),
             own: meta.contains_key("own"),
             broken: meta.get("broken").cloned(),
+            format: meta.get("format").and_then(|n| n.parse().ok()).unwrap_or(FORMAT),
         })
     }
 }

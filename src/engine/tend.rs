@@ -1,6 +1,6 @@
 //! Tending: every tick first looks at the outbox of every head there is, whether its rule is due, failing, edited or gone.
 
-use super::record::{End, KEPT, Line};
+use super::record::{End, KEPT, Line, Record};
 use super::{Engine, Loaded, Offer, StateError, Ticket};
 use crate::notify::backoff;
 use crate::ports::StoreError;
@@ -16,6 +16,8 @@ pub struct Tended {
     pub heads: BTreeMap<String, Loaded>,
     /// Heads that cannot: document and reason. They are left untouched.
     pub unreadable: BTreeMap<String, String>,
+    /// Other documents that cannot be read, by name, with the reason. They are left untouched too.
+    pub documents: BTreeMap<String, String>,
     /// Every delivery there is a record of.
     pub lines: Vec<Line>,
     /// Alerts that have ended at all their receivers.
@@ -46,7 +48,7 @@ impl Engine {
                     tended.heads.insert(key, loaded);
                 }
                 Ok(None) => {}
-                // One head that cannot be read stops one watch, not all of them.
+                // A store that fails altogether fails the listings: this is the one document.
                 Err(
                     error @ (StateError::Head { .. }
                     | StateError::Document { .. }
@@ -108,6 +110,13 @@ impl Engine {
                             continue;
                         }
                         all_ended = false;
+                        if let Some(why) = line.and_then(|line| line.newer()) {
+                            let name = Record::name(alert, receiver);
+                            let why = format!("state document `{name}` is left untouched: {why}");
+                            tended.documents.insert(name, why);
+                            tended.waiting += 1;
+                            continue;
+                        }
                         let over = now - batch.at >= backoff::total();
                         let off = tended.off.contains_key(receiver) && !over;
                         if off || line.is_some_and(|line| line.due > now) {
@@ -160,7 +169,7 @@ impl Engine {
         for line in &tended.lines {
             let old = line.end.is_some_and(|(_, at)| now - at > KEPT);
             if old && !open.contains(line.alert.as_str()) && tended.unreadable.is_empty() {
-                let name = super::record::Record::name(&line.alert, &line.receiver);
+                let name = Record::name(&line.alert, &line.receiver);
                 self.store.delete(&name, None).await?;
                 collected += 1;
             }

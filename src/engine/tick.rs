@@ -1,6 +1,6 @@
 //! A tick: tend the outboxes, evaluate what is due, and look at ourselves.
 
-use super::evaluate::{Given, Outcome, offer_all};
+use super::evaluate::{Evaluated, Given, Outcome, offer_all};
 use super::record::End;
 use super::{ALERTS_FORMAT, AlertsDoc, Engine, Loaded, Offer, StateError, Tended, Watch};
 use crate::ports::{StoreError, When};
@@ -88,15 +88,13 @@ impl Engine {
         let mut evaluations = Vec::new();
         for (index, key, watch, loaded, known) in jobs {
             let given = Given { loaded, known, ended, now, offer };
-            evaluations.push(async move {
-                let (outcome, head) = self.evaluate(watch, given).await;
-                (index, key, outcome, head)
-            });
+            evaluations.push(async move { (index, key, self.evaluate(watch, given).await) });
         }
-        let mut done: Vec<(usize, String, Outcome, Option<Loaded>)> =
+        let mut done: Vec<(usize, String, Evaluated)> =
             stream::iter(evaluations).buffer_unordered(AT_A_TIME).collect().await;
         done.sort_by_key(|(index, ..)| *index);
-        for (index, key, outcome, head) in done {
+        for (index, key, Evaluated { outcome, head, unreadable }) in done {
+            tended.documents.extend(unreadable);
             if let Some(watch) = watches.get(index) {
                 report.watches.push((watch.label(), outcome));
             }

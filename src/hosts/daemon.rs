@@ -5,6 +5,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -14,9 +15,12 @@ use tokio::time::Instant;
 /// Waits up to this are slept; longer ones are offered by the tick that finds them due.
 const SLEPT: TimeDelta = TimeDelta::seconds(30);
 /// No sleep is longer: due deliveries are looked for at least this often.
-const LONGEST_NAP: Duration = Duration::from_secs(60);
+const LONGEST_NAP: Duration = Duration::from_mins(1);
 /// How long deliveries may go on after the order to stop. A POST takes at most 30 s.
 const GRACE: Duration = Duration::from_secs(35);
+
+/// A tick under way.
+type Ticking<'a> = Pin<Box<dyn Future<Output = Result<TickReport, StateError>> + Send + 'a>>;
 
 /// What one tick with its deliveries did.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ pub async fn once(
     let offered: Mutex<Vec<Ticket>> = Mutex::new(Vec::new());
     let tick = engine
         .tick(watches, now, &|ticket| {
-            offered.lock().unwrap_or_else(PoisonError::into_inner).push(ticket)
+            offered.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
         })
         .await?;
     let mut lanes: BTreeMap<String, Vec<Ticket>> = BTreeMap::new();
@@ -95,7 +99,7 @@ pub async fn run(
     engine: Arc<Engine>,
     watches: Vec<Watch>,
     stop: impl Future<Output = ()>,
-    tell: &(dyn Fn(Event<'_>) + Sync),
+    tell: &(dyn Fn(&Event<'_>) + Sync),
 ) {
     let (done_tx, mut done_rx) = mpsc::unbounded_channel();
     let (stopping_tx, stopping) = watch::channel(false);
@@ -113,23 +117,21 @@ pub async fn run(
     };
     tokio::pin!(stop);
     let mut next = Instant::now();
-    let mut tick: Option<
-        std::pin::Pin<Box<dyn Future<Output = Result<TickReport, StateError>> + Send>>,
-    > = None;
+    let mut tick: Option<Ticking<'_>> = None;
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
             Some(ticket) = offer_rx.recv() => lanes.push(ticket),
             Some((ticket, delivered)) = done_rx.recv() => {
-                tell(Event::Delivery(&ticket, &delivered));
+                tell(&Event::Delivery(&ticket, &delivered));
                 lanes.forget(&ticket);
             }
             result = async { match &mut tick { Some(tick) => tick.await, None => std::future::pending().await } } => {
                 tick = None;
                 match result {
-                    Ok(report) => tell(Event::Tick(&report)),
-                    Err(error) => tell(Event::Error(&error.to_string())),
+                    Ok(report) => tell(&Event::Tick(&report)),
+                    Err(error) => tell(&Event::Error(&error.to_string())),
                 }
                 next = Instant::now() + nap(&watches, clock());
             }
@@ -144,13 +146,13 @@ pub async fn run(
     if let Some(tick) = tick
         && let Ok(Ok(report)) = tokio::time::timeout_at(deadline, tick).await
     {
-        tell(Event::Tick(&report));
+        tell(&Event::Tick(&report));
     }
     lanes.queues.clear();
     let drained = async { while lanes.tasks.join_next().await.is_some() {} };
     let _late = tokio::time::timeout_at(deadline, drained).await;
     while let Ok((ticket, delivered)) = done_rx.try_recv() {
-        tell(Event::Delivery(&ticket, &delivered));
+        tell(&Event::Delivery(&ticket, &delivered));
     }
 }
 
@@ -274,7 +276,7 @@ pub fn log_tick(report: &TickReport) {
             ),
             Outcome::Failed { error, .. } => tracing::error!(watch = %label, "{label}: {error}"),
             Outcome::PutOff(until) => {
-                tracing::warn!(watch = %label, "{label}: throttled until {until}")
+                tracing::warn!(watch = %label, "{label}: throttled until {until}");
             }
             _ => tracing::debug!(watch = %label, ?outcome, "{label}: evaluated"),
         }
@@ -295,10 +297,10 @@ pub fn log_delivery(ticket: &Ticket, delivered: &Result<Delivered, StateError>) 
     let Ticket { alert, receiver, .. } = ticket;
     match delivered {
         Ok(Delivered::Ok) => {
-            tracing::info!(alert.id = %alert, receiver.name = %receiver, "delivered {alert} to {receiver}")
+            tracing::info!(alert.id = %alert, receiver.name = %receiver, "delivered {alert} to {receiver}");
         }
         Ok(Delivered::Dropped) => {
-            tracing::debug!(alert.id = %alert, "nothing to deliver of {alert} to {receiver}")
+            tracing::debug!(alert.id = %alert, "nothing to deliver of {alert} to {receiver}");
         }
         Ok(Delivered::Later { due, why }) => {
             tracing::warn!(alert.id = %alert, receiver.name = %receiver, "{alert} to {receiver} is tried again at {due}: {why}");
@@ -310,7 +312,7 @@ pub fn log_delivery(ticket: &Ticket, delivered: &Result<Delivered, StateError>) 
             tracing::error!(alert.id = %alert, receiver.name = %receiver, "{alert} will not be delivered to {receiver}: {why}");
         }
         Err(error) => {
-            tracing::error!(alert.id = %alert, receiver.name = %receiver, %error, "{alert} to {receiver}: {error}")
+            tracing::error!(alert.id = %alert, receiver.name = %receiver, %error, "{alert} to {receiver}: {error}");
         }
     }
 }

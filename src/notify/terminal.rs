@@ -164,7 +164,7 @@ fn lines_of(table: &Table, rows: usize, paint: Paint) -> Vec<String> {
 }
 
 /// `text` in exactly `width` columns.
-fn pad(text: &str, width: usize) -> String {
+pub fn pad(text: &str, width: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
     let cut = columns(text) > width;
@@ -185,7 +185,7 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 /// Columns that a text takes, at most.
-fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     text.chars().map(column).sum()
 }
 
@@ -209,7 +209,7 @@ const fn column(c: char) -> usize {
 }
 
 /// `text` in lines of at most `width` columns, broken at spaces where there are any. Nothing for an empty text.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     let mut used = 0;

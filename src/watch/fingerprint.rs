@@ -72,8 +72,7 @@ impl Scope {
             .filter_map(|(name, value)| Some((canonical_name(name, row)?, value)))
             .collect();
         if !key.is_empty() {
-            let wanted: Vec<&str> =
-                key.iter().map(|k| canonical_name(k, row).unwrap_or(k)).collect();
+            let wanted: Vec<&str> = key.iter().map(|k| key_name(k, row)).collect();
             columns.retain(|(name, _)| wanted.contains(name));
         }
         columns.sort_unstable_by_key(|(name, _)| *name);
@@ -103,6 +102,18 @@ fn canonical_name<'a>(name: &'a str, row: &Row) -> Option<&'a str> {
         _ if name.starts_with('_') => None,
         _ => Some(name),
     }
+}
+
+/// The name under which a key's column is found: a renamed column by either name.
+fn key_name<'a>(name: &'a str, row: &Row) -> &'a str {
+    let new = match name {
+        "MemberId" => "HsmInstance",
+        "PoolType" => "ClusterType",
+        _ => return name,
+    };
+    let stands_alone = row.get(name).is_some_and(|value| !value.is_empty())
+        && canonical_name(name, row) == Some(name);
+    if stands_alone { name } else { new }
 }
 
 fn canonical_value(hash: &mut Hash, value: &Value) {
@@ -161,3 +172,6 @@ fn sorted_json(json: &Json, out: &mut String) {
         scalar => out.push_str(&scalar.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

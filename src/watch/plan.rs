@@ -160,3 +160,6 @@ pub fn instants(head: &Head, rule: &Rule, now: DateTime<Utc>, limit: usize) -> V
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

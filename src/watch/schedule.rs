@@ -55,7 +55,7 @@ impl Schedule {
             *weekday = translate_weekdays(weekday).map_err(bad)?;
         }
         let schedule =
-            cron::Schedule::from_str(&fields.join(" ")).map_err(|e| bad(e.to_string()))?;
+            cron::Schedule::from_str(&fields.join(" ")).map_err(|e| bad(why(&e.to_string())))?;
         if schedule.after(&DateTime::UNIX_EPOCH).next().is_none() {
             return Err(bad("it never comes".to_owned()));
         }
@@ -104,6 +104,12 @@ impl Schedule {
             }
         }
     }
+}
+
+/// The reason in an error text of the crate `cron`: the last line, after the expression as we translated it and a caret.
+fn why(text: &str) -> String {
+    let last = text.lines().skip(2).last().unwrap_or_default().trim().trim_end_matches('.');
+    if last.is_empty() { "a field is not understood".to_owned() } else { last.to_owned() }
 }
 
 /// NCRONTAB's numeric weekdays (0 or 7 = Sunday) in the numbers of the crate `cron` (1 = Sunday). Names pass through.
@@ -157,3 +163,6 @@ fn weekday(text: &str) -> Result<u32, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

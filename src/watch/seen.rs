@@ -294,3 +294,6 @@ impl Input<'_> {
         Err(BadSeen::Damaged("a number is too long"))
     }
 }
+
+#[cfg(test)]
+mod tests;

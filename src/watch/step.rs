@@ -13,7 +13,7 @@ use super::rule::Rule;
 use super::seen::{KeyEntry, Seen};
 use crate::planted::{self, Bug};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fingerprints that a watch keeps.
 pub const FINGERPRINTS: usize = 500_000;
@@ -77,14 +77,19 @@ impl Head {
             self.floor
         };
         seen.prune(floor);
-        if seen.len() > FINGERPRINTS {
-            // Well below the limit, so that the next few rows do not raise the floor again.
-            if let Some(complete_from) = seen.shrink(FINGERPRINTS - FINGERPRINTS / 10) {
-                self.raise_floor(complete_from, GapKind::Fingerprints, telling.now);
-            }
-        }
+        self.bound(seen, FINGERPRINTS, telling.now);
         self.health.latest_row = self.health.latest_row.max(intake.latest);
         alerts
+    }
+
+    /// Keeps at most `limit` fingerprints; what late rows will no longer be found in is noted.
+    fn bound(&mut self, seen: &mut Seen, limit: usize, now: DateTime<Utc>) {
+        // Well below the limit, so that the next few rows do not raise the floor again.
+        if seen.len() > limit
+            && let Some(complete_from) = seen.shrink(limit - limit / 10)
+        {
+            self.raise_floor(complete_from, GapKind::Fingerprints, now);
+        }
     }
 
     fn advance(&mut self, progress: Progress, timing: &Timing, now: DateTime<Utc>) {
@@ -122,6 +127,8 @@ impl Head {
     ) -> Vec<Alert> {
         let mut groups: Vec<(&Group, Fold, Reason, u64)> = Vec::new();
         let keys = if keyed { decide_keys(intake, seen, telling) } else { BTreeMap::new() };
+        // A key may be met in several groups: what was held back of it is counted in the first.
+        let mut counted: BTreeSet<u32> = BTreeSet::new();
         for (group, fold) in &intake.groups {
             let mut fold = fold.clone();
             let (mut reason, mut suppressed) = (telling.reason, 0);
@@ -135,7 +142,9 @@ impl Head {
                 met.dedup();
                 for key in met {
                     if let Some(Decision::Tell { repeat, held, .. }) = keys.get(&key) {
-                        suppressed += held;
+                        if counted.insert(key) {
+                            suppressed += held;
+                        }
                         if *repeat && reason == Reason::New {
                             reason = Reason::Repeat;
                         }
@@ -306,7 +315,7 @@ impl Head {
                     first: alert.first_seen,
                     last: alert.last_seen,
                 });
-                held.count += alert.count;
+                held.count += alert.count + alert.suppressed;
                 held.first = held.first.min(alert.first_seen);
                 held.last = held.last.max(alert.last_seen);
             }
@@ -420,3 +429,6 @@ fn decide_key(
         Decision::Hold
     }
 }
+
+#[cfg(test)]
+mod tests;

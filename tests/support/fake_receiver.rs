@@ -241,6 +241,8 @@ async fn take(
     shared.0.lock().unwrap().deliveries.push(delivery);
     shared.1.notify_all();
     if status == 0 {
+        // Only now, so that whoever sees the line cut also sees the delivery.
+        line.cut();
         return std::future::pending().await;
     }
     answer.status(StatusCode::from_u16(status).unwrap()).body(body).unwrap()
