@@ -1,7 +1,7 @@
 //! Limits, driven to from outside: what does not fit is counted, never lost and never silent.
 
 use crate::support::bed::{TestBed, deletion};
-use crate::support::fake_receiver::{Delivery, Say};
+use crate::support::fake_receiver::Say;
 use chrono::{TimeDelta, Utc};
 use std::collections::BTreeSet;
 
@@ -17,13 +17,20 @@ fn bed() -> TestBed {
 /// `count` and listed hits of all webhook deliveries together.
 fn totals(bed: &TestBed) -> (u64, u64) {
     let deliveries = bed.at("itsm").deliveries();
-    deliveries.iter().map(Delivery::json).fold((0, 0), |(count, listed), json| {
-        let data = &json["data"];
-        let hits = data["hits"].as_array().unwrap().len() as u64;
-        let told = data["count"].as_u64().unwrap();
-        assert_eq!(hits + data["hits_truncated"].as_u64().unwrap(), told, "listed and left out");
-        (count + told, listed + hits)
-    })
+    deliveries.iter().map(crate::support::fake_receiver::Delivery::json).fold(
+        (0, 0),
+        |(count, listed), json| {
+            let data = &json["data"];
+            let hits = data["hits"].as_array().unwrap().len() as u64;
+            let told = data["count"].as_u64().unwrap();
+            assert_eq!(
+                hits + data["hits_truncated"].as_u64().unwrap(),
+                told,
+                "listed and left out"
+            );
+            (count + told, listed + hits)
+        },
+    )
 }
 
 #[test]
@@ -110,7 +117,11 @@ fn what_finds_no_room_in_a_full_outbox_is_told_in_a_digest() {
     }
     let deliveries = bed.at("itsm").deliveries();
     let of_rule = |json: &serde_json::Value| json["data"]["rule"]["id"] == "key-delete";
-    let told: Vec<_> = deliveries.iter().map(Delivery::json).filter(of_rule).collect();
+    let told: Vec<_> = deliveries
+        .iter()
+        .map(crate::support::fake_receiver::Delivery::json)
+        .filter(of_rule)
+        .collect();
     let digests: Vec<_> = told.iter().filter(|json| json["data"]["reason"] == "digest").collect();
     assert_eq!((told.len(), digests.len()), (501, 1));
     assert_eq!(digests[0]["data"]["count"], 7, "to the last hit");
