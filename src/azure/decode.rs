@@ -33,8 +33,8 @@ pub(super) enum DecodeError {
 /// What an answer said beside its rows.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Decoded {
-    /// Whether there was a list of tables.
-    pub(super) tables: bool,
+    /// Tables, whether they counted or not.
+    pub(super) tables: usize,
     /// `error`, if there was one.
     pub(super) error: Option<Json>,
     /// Rows handed over.
@@ -104,7 +104,6 @@ pub(super) struct Decoder {
     table: Table,
     /// The first table, held until it is known that there is no `PrimaryResult`.
     first: Option<Table>,
-    tables: usize,
     answered: bool,
     out: Decoded,
 }
@@ -117,7 +116,6 @@ impl Decoder {
             key: String::new(),
             table: Table::default(),
             first: None,
-            tables: 0,
             answered: false,
             out: Decoded::default(),
         }
@@ -147,6 +145,10 @@ impl Decoder {
     /// Says what the answer held, once all bytes are in.
     pub(super) fn finish(self) -> Result<Decoded, DecodeError> {
         match self.at {
+            // "No rows" is said by a table with none; anything less is no answer, and no time counts as covered by it.
+            At::End if self.out.tables > 0 && !self.answered && self.out.error.is_none() => {
+                Err(DecodeError::Malformed("no table".to_owned()))
+            }
             At::End => Ok(self.out),
             At::Start => Err(DecodeError::Empty),
             _ => Err(DecodeError::Truncated),
@@ -230,7 +232,6 @@ impl Decoder {
     fn value(&mut self, level: In, first: u8) -> usize {
         let what = match (level, self.key.as_str()) {
             (In::Top, "tables") if first == b'[' => {
-                self.out.tables = true;
                 self.at = At::Inside(In::Tables);
                 return 1;
             }
@@ -256,7 +257,7 @@ impl Decoder {
 
     /// Whether this table may turn out to be the one that counts.
     fn may_count(&self) -> bool {
-        self.tables == 0 || self.table.name.as_deref().is_none_or(|name| name == PRIMARY)
+        self.out.tables == 0 || self.table.name.as_deref().is_none_or(|name| name == PRIMARY)
     }
 
     /// A value is complete.
@@ -309,11 +310,11 @@ impl Decoder {
     }
 
     fn table_ends(&mut self, sink: &mut dyn RowSink) -> Result<(), DecodeError> {
-        self.tables += 1;
+        self.out.tables += 1;
         let table = std::mem::take(&mut self.table);
         if table.name.as_deref() == Some(PRIMARY) && !self.answered {
             self.held(table, sink)?;
-        } else if self.tables == 1 {
+        } else if self.out.tables == 1 {
             self.first = Some(table);
         }
         Ok(())
@@ -324,7 +325,7 @@ impl Decoder {
         self.answered = true;
         let no_list = || Err(DecodeError::Malformed("rows are no list".to_owned()));
         let held = match table.rows.take() {
-            None => return Ok(()),
+            None => return Err(DecodeError::Malformed("a table without rows".to_owned())),
             Some(rows) if rows == b"null" => return Ok(()),
             Some(rows) => rows,
         };

@@ -1,7 +1,7 @@
 //! What a refusal of the query API means for the caller.
 
 use crate::ports::QueryError;
-use crate::wire::clean;
+use crate::wire::{MAX_TEXT, clean};
 use serde_json::Value as Json;
 use std::time::Duration;
 
@@ -90,9 +90,7 @@ impl Said {
     fn text(&self) -> String {
         let text = self.messages.last().or(self.codes.last()).map_or("no reason given", |t| t);
         let (text, place) = (clean(text), self.place(text));
-        // The place is the more useful part: the text makes room for it.
-        let room = crate::wire::MAX_TEXT.saturating_sub(place.chars().count());
-        text.chars().take(room).chain(place.chars()).collect()
+        join(&text, &place)
     }
 
     /// Where in the query. The service puts one line of its own in front of every query and counts it.
@@ -122,14 +120,23 @@ impl Said {
 
     /// Whether the engine stopped because the query takes or returns too much.
     fn too_large(&self) -> bool {
-        const SIGNS: [&str; 4] = [
+        const SIGNS: [&str; 7] = [
             "E_QUERY_RESULT_SET_TOO_LARGE",
             "E_RUNAWAY_QUERY",
             "E_LOW_MEMORY_CONDITION",
+            "80DA0001",
+            "80DA0003",
+            "80DA0007",
             "exceeded the allowed limits",
         ];
         SIGNS.iter().any(|sign| self.mentions(sign))
     }
+}
+
+/// A text with what we add to it. That is the more useful part: where both are too long, the text makes room.
+fn join(text: &str, more: &str) -> String {
+    let room = MAX_TEXT.saturating_sub(more.chars().count());
+    text.chars().take(room).chain(more.chars()).collect()
 }
 
 fn counts_lines(text: &str) -> bool {
@@ -151,20 +158,22 @@ pub(super) fn refusal(status: u16, body: &[u8], retry_after: Option<Duration>) -
         403 if said.codes.iter().any(|code| about_token(code)) => {
             Refusal::Token(QueryError::Denied(text))
         }
-        403 => Refusal::Final(QueryError::Denied(format!(
-            "{text}; assign the role `Log Analytics Data Reader` on the workspace (it may take an hour to act)"
+        403 => Refusal::Final(QueryError::Denied(join(
+            &text,
+            "; assign the role `Log Analytics Data Reader` on the workspace (it may take an hour to act)",
         ))),
-        404 => Refusal::Final(QueryError::Denied(format!(
-            "not found: {text}; check the workspace's `id` and `endpoint`"
+        404 => Refusal::Final(QueryError::Denied(join(
+            &text,
+            "; not found: check the workspace's `id` and `endpoint`",
         ))),
-        413 | 414 => Refusal::Final(QueryError::Refused(format!("the query is too long: {text}"))),
+        413 | 414 => Refusal::Final(QueryError::Refused(join(&text, "; the query is too long"))),
         429 => Refusal::Final(QueryError::Throttled { retry_after }),
         500 | 502 | 503 if said.too_large() => Refusal::Final(QueryError::TooLarge(text)),
         500 | 502 | 503 => {
-            Refusal::Again(QueryError::Unavailable(format!("status {status}: {text}")))
+            Refusal::Again(QueryError::Unavailable(join(&text, &format!(" (status {status})"))))
         }
-        504 => Refusal::Final(QueryError::TooLarge(format!("the query took too long: {text}"))),
-        _ => Refusal::Final(QueryError::Unavailable(format!("status {status}: {text}"))),
+        504 => Refusal::Final(QueryError::TooLarge(join(&text, "; the query took too long"))),
+        _ => Refusal::Final(QueryError::Unavailable(join(&text, &format!(" (status {status})")))),
     }
 }
 
@@ -176,7 +185,7 @@ fn bad_request(said: &Said, text: String) -> QueryError {
         return QueryError::TooLarge(text);
     }
     if said.has("FailedToResolveResource") || said.has("WorkspaceNotFoundError") {
-        return QueryError::Denied(format!("{text}; check the workspace's `id`"));
+        return QueryError::Denied(join(&text, "; check the workspace's `id`"));
     }
     QueryError::Refused(text)
 }
@@ -193,12 +202,19 @@ pub(super) fn within(error: &Json, tables: bool) -> Result<String, QueryError> {
     let mut said = Said::default();
     said.walk(error, 0);
     let text = said.text();
-    if tables { Ok(text) } else { Err(bad_request(&said, text)) }
+    if tables {
+        Ok(text)
+    } else if said.has("BadArgumentError") || said.too_large() {
+        Err(bad_request(&said, text))
+    } else {
+        Err(QueryError::Unavailable(text))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn error(json: &str) -> Vec<u8> {
         format!(r#"{{"error":{json}}}"#).into_bytes()
@@ -284,12 +300,12 @@ mod tests {
                 404,
                 code("PathNotFoundError"),
                 Refusal::Final(Denied(
-                    "not found: why; check the workspace's `id` and `endpoint`".into(),
+                    "why; not found: check the workspace's `id` and `endpoint`".into(),
                 )),
             ),
-            (413, vec![], Refusal::Final(Refused("the query is too long: no reason given".into()))),
+            (413, vec![], Refusal::Final(Refused("no reason given; the query is too long".into()))),
             (429, code("ThrottledError"), Refusal::Final(Throttled { retry_after: wait })),
-            (500, b"oh".to_vec(), Refusal::Again(Unavailable("status 500: oh".into()))),
+            (500, b"oh".to_vec(), Refusal::Again(Unavailable("oh (status 500)".into()))),
             (
                 500,
                 error(r#"{"code":"x","message":"aborted (E_RUNAWAY_QUERY)"}"#),
@@ -298,19 +314,19 @@ mod tests {
             (
                 502,
                 b"<html>?sig=1".to_vec(),
-                Refusal::Again(Unavailable("status 502: no reason given".into())),
+                Refusal::Again(Unavailable("no reason given (status 502)".into())),
             ),
-            (503, vec![], Refusal::Again(Unavailable("status 503: no reason given".into()))),
+            (503, vec![], Refusal::Again(Unavailable("no reason given (status 503)".into()))),
             (
                 504,
                 vec![],
-                Refusal::Final(TooLarge("the query took too long: no reason given".into())),
+                Refusal::Final(TooLarge("no reason given; the query took too long".into())),
             ),
-            (307, vec![], Refusal::Final(Unavailable("status 307: no reason given".into()))),
+            (307, vec![], Refusal::Final(Unavailable("no reason given (status 307)".into()))),
             (
                 418,
                 br#"{"error":"invalid_grant","error_description":"d"}"#.to_vec(),
-                Refusal::Final(Unavailable("status 418: d".into())),
+                Refusal::Final(Unavailable("d (status 418)".into())),
             ),
         ] {
             assert_eq!(refusal(status, &body, wait), expected, "{status}");
@@ -328,6 +344,13 @@ mod tests {
         let text = "Query result set has exceeded the internal record count limit 1 (E_QUERY_RESULT_SET_TOO_LARGE).";
         assert_eq!(within(&partial, true), Ok(text.to_owned()));
         assert_eq!(within(&partial, false), Err(QueryError::TooLarge(text.to_owned())));
+        for (code, expected) in [
+            ("InternalServerError", QueryError::Unavailable("m".into())),
+            ("BadArgumentError", QueryError::Refused("m".into())),
+        ] {
+            let error = serde_json::json!({"code": code, "message": "m"});
+            assert_eq!(within(&error, false), Err(expected));
+        }
     }
 
     #[test]
@@ -343,5 +366,17 @@ mod tests {
             refusal(400, &error(&deep), None),
             Refusal::Final(QueryError::Refused(_))
         ));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_longer_than_agreed(status in 100_u16..600, message in ".{0,900}", code in "[A-Za-z]{0,40}", raw: bool) {
+            let body = if raw { message.into_bytes() } else {
+                serde_json::json!({"error": {"code": code, "message": message, "line": 3}}).to_string().into_bytes()
+            };
+            let (Refusal::Final(error) | Refusal::Again(error) | Refusal::Token(error)) = refusal(status, &body, None);
+            // What the error's own words add is short.
+            prop_assert!(error.to_string().chars().count() <= MAX_TEXT + 40);
+        }
     }
 }

@@ -162,22 +162,16 @@ impl Choice {
         let denied = |e: azure_core::Error| TokenError::Denied(self.say(&chain(&e)));
         Ok(match self {
             Self::ManagedIdentity { client_id } => {
-                let id = client_id.clone().map(UserAssignedId::ClientId);
-                let mut options = client_options(None);
-                // The endpoint is on this machine: a proxy of the environment must not see its secret.
-                let http = super::client(true)
-                    .map_err(|e| TokenError::Denied(self.say(&crate::wire::cause(e))))?;
-                options.transport = Some(Transport::new(Arc::new(http)));
                 ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
-                    user_assigned_id: id,
-                    client_options: options,
+                    user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
+                    client_options: self.options(None)?,
                 }))
                 .map_err(denied)?
             }
             Self::WorkloadIdentity { tenant_id, client_id, file } => {
                 WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
                     credential_options: ClientAssertionCredentialOptions {
-                        client_options: client_options(Some(cloud)),
+                        client_options: self.options(Some(cloud))?,
                     },
                     client_id: Some(client_id.clone()),
                     tenant_id: Some(tenant_id.clone()),
@@ -189,10 +183,34 @@ impl Choice {
                 tenant_id,
                 client_id.clone(),
                 Secret::from(secret.expose_secret().to_owned()),
-                Some(ClientSecretCredentialOptions { client_options: client_options(Some(cloud)) }),
+                Some(ClientSecretCredentialOptions { client_options: self.options(Some(cloud))? }),
             )
             .map_err(denied)?,
             Self::DeveloperTools => DeveloperToolsCredential::new(None).map_err(denied)?,
+        })
+    }
+
+    /// Bounded retries over a client of our own: `azure_core`'s panics where the system has no CA certificates. Without a
+    /// cloud it is for an endpoint on this machine, whose secret a proxy of the environment must not see.
+    fn options(&self, cloud: Option<Cloud>) -> Result<ClientOptions, TokenError> {
+        let http = super::client(cloud.is_none())
+            .map_err(|e| TokenError::Denied(self.say(&crate::wire::cause(e))))?;
+        Ok(ClientOptions {
+            transport: Some(Transport::new(Arc::new(http))),
+            retry: RetryOptions::exponential(ExponentialRetryOptions {
+                initial_delay: azure_core::time::Duration::milliseconds(200),
+                max_retries: 3,
+                max_total_elapsed: azure_core::time::Duration::seconds(10),
+                max_delay: azure_core::time::Duration::seconds(2),
+            }),
+            cloud: cloud.map(|cloud| {
+                Arc::new(match cloud {
+                    Cloud::Public => CloudConfiguration::AzurePublic,
+                    Cloud::UsGov => CloudConfiguration::AzureGovernment,
+                    Cloud::China => CloudConfiguration::AzureChina,
+                })
+            }),
+            ..ClientOptions::default()
         })
     }
 
@@ -205,25 +223,6 @@ impl Choice {
             _ => "",
         };
         format!("no token from {}: {text}{hint}", self.name())
-    }
-}
-
-fn client_options(cloud: Option<Cloud>) -> ClientOptions {
-    ClientOptions {
-        retry: RetryOptions::exponential(ExponentialRetryOptions {
-            initial_delay: azure_core::time::Duration::milliseconds(200),
-            max_retries: 3,
-            max_total_elapsed: azure_core::time::Duration::seconds(10),
-            max_delay: azure_core::time::Duration::seconds(2),
-        }),
-        cloud: cloud.map(|cloud| {
-            Arc::new(match cloud {
-                Cloud::Public => CloudConfiguration::AzurePublic,
-                Cloud::UsGov => CloudConfiguration::AzureGovernment,
-                Cloud::China => CloudConfiguration::AzureChina,
-            })
-        }),
-        ..ClientOptions::default()
     }
 }
 
@@ -267,7 +266,8 @@ impl TokenSource for AzureIdentity {
             .map_err(|_| TokenError::Unavailable(self.choice.say("no answer within 30 s")))?
             .map_err(|error| {
                 let text = self.choice.say(&chain(&error));
-                if refused(&error) {
+                // Where nobody is signed in, no patience helps.
+                if refused(&error) || matches!(self.choice, Choice::DeveloperTools) {
                     TokenError::Denied(text)
                 } else {
                     TokenError::Unavailable(text)

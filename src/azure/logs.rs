@@ -19,6 +19,8 @@ use url::Url;
 
 /// How long the service may work on a query by default; it allows up to 10 minutes.
 pub const WAIT: Duration = Duration::from_mins(3);
+/// The service takes no longer wait.
+const MAX_WAIT: Duration = Duration::from_mins(10);
 /// The service answers 504 when `wait` is over; we hang up only after that.
 const GRACE: Duration = Duration::from_secs(15);
 /// The most of an error body that is read.
@@ -102,7 +104,7 @@ impl LogAnalytics {
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
-            .header("prefer", format!("wait={}", self.options.wait.as_secs()))
+            .header("prefer", format!("wait={}", self.options.wait.min(MAX_WAIT).as_secs()))
             .timeout(self.options.wait + GRACE)
             .body(body.to_owned());
         if !token.secret.expose_secret().is_empty() {
@@ -210,8 +212,8 @@ impl LogSource for LogAnalytics {
         }
         let decoded = decoder.finish().map_err(unreadable)?;
         let partial = match &decoded.error {
-            Some(error) => Some(within(error, decoded.tables)?),
-            None if decoded.tables => None,
+            Some(error) => Some(within(error, decoded.tables > 0)?),
+            None if decoded.tables > 0 => None,
             None => return Err(QueryError::Unavailable("the answer holds no tables".to_owned())),
         };
         Ok(Answer { date, partial })

@@ -1,6 +1,6 @@
 //! `check`: looks at configuration and rules, without any network.
 
-use super::report::{out, talk};
+use super::report::{count, out, talk};
 use super::setup::{self, Ready};
 use super::{Context, Done, Format};
 use crate::watch::duration;
@@ -59,12 +59,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
         }
         let n = setup.warnings.len();
         talk(format!(
-            "{}: {} rules, {} workspaces, {} receivers: fine{}",
+            "{}: {}, {}, {}: fine{}",
             setup.source,
-            setup.rules.len(),
-            setup.config.workspaces.len(),
-            receivers.len(),
-            if n == 0 { String::new() } else { format!(", with {n} warnings") }
+            count(setup.rules.len(), "rule"),
+            count(setup.config.workspaces.len(), "workspace"),
+            count(receivers.len(), "receiver"),
+            if n == 0 { String::new() } else { format!(", with {}", count(n, "warning")) }
         ));
     }
     let fine = !args.strict || setup.warnings.is_empty();

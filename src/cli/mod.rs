@@ -1,14 +1,24 @@
 //! The command line: one verb a file. The only place that prints, and the only one that turns configuration into an engine.
 
+mod catalogue;
 mod check;
+mod columns;
+mod demo;
+mod explain;
+mod query;
 mod receivers;
 mod report;
+mod rows;
+mod rules;
 mod run;
+mod sample;
+mod send_test;
 mod setup;
+mod span;
 mod status;
 mod verify;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use report::Stop;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,10 +62,15 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Args),
     Run(run::Args),
     Check(check::Args),
     Status(status::Args),
     Receivers(receivers::Args),
+    Query(query::Args),
+    Rules(rules::Args),
+    Explain(explain::Args),
+    SendTest(send_test::Args),
     Verify(verify::Args),
 }
 
@@ -72,10 +87,15 @@ pub fn run() -> ExitCode {
     };
     let context = Context { config: cli.config, format: cli.format };
     let done = match cli.verb {
+        Verb::Demo(args) => demo::run(&context, &args),
         Verb::Run(args) => run::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),
         Verb::Receivers(args) => receivers::run(&context, &args),
+        Verb::Query(args) => query::run(&context, args),
+        Verb::Rules(args) => rules::run(&context, &args),
+        Verb::Explain(args) => explain::run(&context, &args),
+        Verb::SendTest(args) => send_test::run(&context, &args),
         Verb::Verify(args) => verify::run(&context, &args),
     };
     match done {
@@ -103,15 +123,12 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
         .map_err(|e| Stop::no(format!("cannot start: {e}")))
 }
 
-/// The definition of the command line, for tests and generated help.
-pub(crate) fn command() -> clap::Command {
-    Cli::command()
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     #[test]
     fn the_command_line_is_consistent() {
-        super::command().debug_assert();
+        super::Cli::command().debug_assert();
     }
 }

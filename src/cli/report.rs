@@ -30,6 +30,11 @@ impl Stop {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// What stopped it, without what to do.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Prints it.
     pub(crate) fn report(self) -> ExitCode {
         talk(format!("error: {}", self.text));
@@ -42,10 +47,14 @@ impl Stop {
 
 impl From<Problems> for Stop {
     fn from(problems: Problems) -> Self {
-        let n = problems.0.len();
-        let things = if n == 1 { "1 problem".to_owned() } else { format!("{n} problems") };
+        let things = count(problems.0.len(), "problem");
         Self::usage(format!("{things} in the configuration\n{problems}"))
     }
+}
+
+/// `1 rule`, `2 rules`.
+pub(crate) fn count(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Data. A reader that has gone away is no error.

@@ -1,13 +1,12 @@
 //! `run`: watches on this machine, once or until told to stop.
 
-use super::report::{self, Stop, out, talk};
+use super::report::{self, Stop, count, out, talk};
 use super::setup::{self, Setup};
 use super::{Context, Done, Format, runtime};
 use crate::engine::{Delivered, Engine, Outcome, Ticket, Watch};
 use crate::hosts::daemon::{self, Event};
 use crate::notify::limits;
 use crate::watch::alert::Alert;
-use chrono::Utc;
 use serde_json::json;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,9 +40,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
 }
 
 async fn once(context: &Context, engine: &Arc<Engine>, watches: &[Watch]) -> Done {
-    #[expect(clippy::disallowed_methods, reason = "a host reads the clock once an invocation")]
-    let now = Utc::now();
-    let done = daemon::once(engine, watches, now).await.map_err(|e| Stop::no(e.to_string()))?;
+    let done = daemon::once(engine, watches, daemon::clock())
+        .await
+        .map_err(|e| Stop::no(e.to_string()))?;
     let failed = done.tick.failed() + done.tick.errors.len();
     let ended =
         done.deliveries.iter().filter(|(_, d)| matches!(d, Ok(Delivered::Ended { .. }))).count();
@@ -60,17 +59,19 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
     for (label, outcome) in &done.tick.watches {
         match outcome {
             Outcome::Done { alerts, .. } | Outcome::Failed { alerts, .. } => {
-                alerts.iter().for_each(|alert| out(line(label, alert)));
+                for alert in alerts {
+                    out(line(label, alert));
+                }
             }
             _ => {}
         }
         match outcome {
             Outcome::Started => {
-                talk(format!("{label}: begins now; what happened before is not told"))
+                talk(format!("{label}: begins now; what happened before is not told"));
             }
             Outcome::Failed { error, .. } => talk(format!("error: {label}: {error}")),
             Outcome::Waiting(why) => {
-                talk(format!("{label}: waiting for data: {}", limits::clean(why, 200)))
+                talk(format!("{label}: waiting for data: {}", limits::clean(why, 200)));
             }
             Outcome::PutOff(until) => talk(format!("{label}: throttled, put off until {until}")),
             Outcome::NotDue | Outcome::Done { .. } => {}
@@ -87,6 +88,11 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
     }
     for name in &done.tick.off {
         talk(format!("error: receiver `{name}` is off: it refused everything; its alerts wait"));
+    }
+    match done.tick.waiting {
+        0 => {}
+        1 => talk("1 delivery waits: it is not due yet, or its receiver is off"),
+        n => talk(format!("{n} deliveries wait: they are not due yet, or their receivers are off")),
     }
     for (Ticket { receiver, alert, .. }, delivered) in &done.deliveries {
         let name = engine.receiver(receiver).map_or(receiver.as_str(), |r| r.name.as_str());
@@ -109,12 +115,12 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
 
 fn line(label: &str, alert: &Alert) -> String {
     format!(
-        "{} {}: {} ({}, {} hits, {})",
+        "{} {}: {} ({}, {}, {})",
         alert.rule.severity,
         label,
         limits::clean(&alert.rule.title, 200),
         alert.reason.as_str(),
-        alert.count,
+        count(usize::try_from(alert.count).unwrap_or(usize::MAX), "hit"),
         alert.id
     )
 }
@@ -163,10 +169,10 @@ fn json_report(done: &daemon::Once) -> serde_json::Value {
 
 async fn forever(setup: &Setup, engine: Arc<Engine>, watches: Vec<Watch>) -> Done {
     talk(format!(
-        "watching {} rules on {} workspaces for {} receivers; stop with ctrl-c",
-        setup.rules.len(),
-        setup.config.workspaces.len(),
-        setup.config.receivers.len()
+        "watching {} on {} for {}; stop with ctrl-c",
+        count(setup.rules.len(), "rule"),
+        count(setup.config.workspaces.len(), "workspace"),
+        count(setup.config.receivers.len(), "receiver")
     ));
     let stop = daemon::signal().map_err(|e| Stop::no(format!("cannot listen for signals: {e}")))?;
     daemon::run(engine, watches, stop, &log).await;
@@ -175,7 +181,7 @@ async fn forever(setup: &Setup, engine: Arc<Engine>, watches: Vec<Watch>) -> Don
 }
 
 /// What the daemon tells, as log lines: readable alone, and with fields.
-fn log(event: Event<'_>) {
+fn log(event: &Event<'_>) {
     match event {
         Event::Tick(report) => daemon::log_tick(report),
         Event::Delivery(ticket, delivered) => daemon::log_delivery(ticket, delivered),

@@ -10,6 +10,8 @@ use crate::config::{
 use crate::engine::{Engine, LogsLink, Watch, Workspace};
 use crate::http::{Endpoint, HttpTransport};
 use crate::local::disk::DiskStore;
+use crate::local::files::LogFiles;
+use crate::local::logs::FileLogs;
 use crate::notify::{self, Receiver, links, sign::SigningKey};
 use crate::ports::{LogSource, StateStore, Transport};
 use crate::watch::build::{At, Built, RuleProblem, build};
@@ -21,7 +23,7 @@ use crate::watch::rule::Rule;
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
 
@@ -60,11 +62,7 @@ pub(crate) fn known() -> Known {
 
 /// Reads the configuration: the file named, `hsmwatch.toml`, or the environment alone.
 pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
-    let path = context.config.clone().or_else(|| {
-        let default = Path::new(FILE);
-        default.is_file().then(|| default.to_owned())
-    });
-    let Some(path) = path else {
+    let Some(path) = file(context) else {
         let lookup = System::here();
         let loaded = config::load(Input::Environment, &known(), &lookup).map_err(|problems| {
             Stop::from(problems).hint(format!(
@@ -83,7 +81,27 @@ pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
     finish(loaded, name, lookup)
 }
 
-fn finish(loaded: config::Loaded, source: String, lookup: System) -> Result<Setup, Stop> {
+/// The configuration if there is one: for verbs that also work without.
+pub(crate) fn find(context: &Context) -> Result<Option<Setup>, Stop> {
+    let set = |name: &str| System::here().var(name).is_some_and(|value| !value.trim().is_empty());
+    if file(context).is_none() && !set("HSMWATCH_WORKSPACE_ID") {
+        return Ok(None);
+    }
+    load(context).map(Some)
+}
+
+/// The configuration's file, if it has one.
+fn file(context: &Context) -> Option<PathBuf> {
+    let default = Path::new(FILE);
+    context.config.clone().or_else(|| default.is_file().then(|| default.to_owned()))
+}
+
+/// Builds the rules of a configuration that was read.
+pub(crate) fn finish(
+    loaded: config::Loaded,
+    source: String,
+    lookup: System,
+) -> Result<Setup, Stop> {
     let config::Loaded { config, mut warnings } = loaded;
     let (rules, more) = rules(&config)?;
     warnings.extend(more);
@@ -117,9 +135,9 @@ fn rules(config: &Config) -> Result<(Vec<Ready>, Vec<Problem>), Problems> {
         }
         let offline: Vec<Problem> = offline.iter().map(|p| located(&id, place, p)).collect();
         if files {
-            errors.extend(offline.clone())
+            errors.extend(offline.clone());
         } else {
-            warnings.extend(offline.clone())
+            warnings.extend(offline.clone());
         }
         if let Some(rule) = rule {
             ready.push(Ready { rule: Arc::new(rule), over_nothing, offline, preset });
@@ -197,7 +215,8 @@ impl Setup {
         self.config.workspaces.iter().map(|workspace| self.workspace(workspace)).collect()
     }
 
-    fn workspace(&self, workspace: &config::Workspace) -> Result<Arc<Workspace>, Stop> {
+    /// A workspace, with the way to it.
+    pub(crate) fn workspace(&self, workspace: &config::Workspace) -> Result<Arc<Workspace>, Stop> {
         let name = workspace.name.clone();
         let bad = |why: String| Stop::usage(format!("workspace `{name}`: {why}"));
         let cloud = self.config.cloud;
@@ -229,7 +248,7 @@ impl Setup {
                     let source = LogAnalytics::new(options).map_err(|e| bad(e.to_string()))?;
                     (id.clone(), Arc::new(source), resource_id.clone())
                 }
-                Source::Files { globs } => (name.clone(), file_logs(globs, &name)?, None),
+                Source::Files { globs } => (name.clone(), file_logs(globs)?, None),
             };
         let portal = cloud.portal_host();
         let logs_link: Box<LogsLink> = Box::new(move |kql, window, about| {
@@ -281,8 +300,10 @@ impl Setup {
 }
 
 /// Exported logs, evaluated by the embedded engine.
-fn file_logs(_globs: &[String], name: &str) -> Result<Arc<dyn LogSource>, Stop> {
-    Err(Stop::usage(format!("workspace `{name}`: log files are not there yet")))
+pub(crate) fn file_logs(globs: &[String]) -> Result<Arc<FileLogs>, Stop> {
+    let files =
+        LogFiles::open(globs, Path::new("")).map_err(|error| Stop::usage(error.to_string()))?;
+    Ok(Arc::new(FileLogs::new(files)))
 }
 
 /// Names of the receivers that alerts of a rule are for.
@@ -319,7 +340,8 @@ fn receiver(configured: &config::Receiver) -> Result<Receiver, Stop> {
     })
 }
 
-/// Tells this process from all others: sixteen random hex digits.
+/// Tells this process from all others that may write in the same millisecond: eight random hex digits.
 pub(crate) fn instance() -> String {
-    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("{:08x}", random >> 32)
 }

@@ -7,18 +7,23 @@ use crate::notify::sign::{Signed, SigningKey, verify};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+const EXAMPLE: &str = "\
+Example:
+  export ITSM_SECRET=whsec_…
+  hsmwatch verify --secret-env ITSM_SECRET --id \"$ID\" --timestamp \"$TS\" --signature \"$SIG\" < body.json
+
+Exit codes: 0 valid; 1 not valid, and why; 2 usage.";
 
 /// Check the signature of a message, as its receiver should
 ///
 /// The body is read byte for byte from a file or from standard input; id, timestamp and signature are the headers
 /// `webhook-id`, `webhook-timestamp` and `webhook-signature`. The secret comes from a variable or a file, never from the
 /// command line, where others could see it.
-///
-/// Example:
-///   ITSM_SECRET=whsec_… hsmwatch verify --secret-env ITSM_SECRET --id "$ID" --timestamp "$TS" --signature "$SIG" < body.json
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
 pub(crate) struct Args {
     /// Header `webhook-id`
     #[arg(long, value_name = "ID")]
@@ -60,18 +65,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
         .map(SigningKey::parse)
         .collect::<Result<_, _>>()
         .map_err(|e| Stop::usage(e.to_string()))?;
-    let body = match &args.body {
-        Some(path) => std::fs::read(path).map_err(|e| {
-            Stop::usage(format!("cannot read the body from `{}`: {e}", path.display()))
-        })?,
-        None => {
-            let mut body = Vec::new();
-            std::io::stdin().read_to_end(&mut body).map_err(|e| {
-                Stop::usage(format!("cannot read the body from standard input: {e}"))
-            })?;
-            body
-        }
-    };
+    let body = body(args.body.as_deref())?;
     let signed = Signed {
         id: Some(&args.id),
         timestamp: Some(&args.timestamp),
@@ -95,4 +89,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
             Ok(ExitCode::from(1))
         }
     }
+}
+
+/// The bytes of a file, or of standard input.
+fn body(path: Option<&Path>) -> Result<Vec<u8>, Stop> {
+    if let Some(path) = path {
+        return std::fs::read(path).map_err(|e| {
+            Stop::usage(format!("cannot read the body from `{}`: {e}", path.display()))
+        });
+    }
+    let mut body = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut body)
+        .map_err(|e| Stop::usage(format!("cannot read the body from standard input: {e}")))?;
+    Ok(body)
 }

@@ -22,7 +22,7 @@ mod value;
 pub use cloud::Cloud;
 pub use lookup::{Lookup, System};
 pub use model::{Address, Config, Receiver, RulePlace, Source, State, TextPlace, Workspace};
-pub use problem::{Place, Problem, Problems};
+pub use problem::{Place, Problem, Problems, nearest};
 
 use problem::Report;
 use reader::Document;

@@ -3,9 +3,9 @@
 use super::record::{CLAIM, End, POST_TAKES, Record};
 use super::{Engine, StateError, Ticket};
 use crate::notify::verdict::{NoAnswer, Verdict, judge, judge_no_answer};
-use crate::notify::{self, Receiver, backoff};
+use crate::notify::{self, Kind, Receiver, backoff};
 use crate::planted::{self, Bug};
-use crate::ports::{Etag, Post, StoreError, TransportError, When};
+use crate::ports::{Etag, Post, Reply, StoreError, TransportError, When};
 use crate::watch::alert::Alert;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -138,12 +138,8 @@ impl Engine {
     async fn post(&self, receiver: &Receiver, alert: &Alert, at: DateTime<Utc>) -> Verdict {
         let body = notify::render(receiver, alert);
         let headers = notify::headers(receiver, &alert.id, at, &body);
-        match self.transport.send(Post { receiver: receiver.name.clone(), body, headers }).await {
-            Ok(reply) => judge(receiver.kind, reply.status, reply.retry_after, &reply.body),
-            Err(TransportError::Forbidden(why)) => judge_no_answer(NoAnswer::Forbidden, &why),
-            Err(TransportError::Connect(why)) => judge_no_answer(NoAnswer::Connect, &why),
-            Err(TransportError::Ambiguous(why)) => judge_no_answer(NoAnswer::Ambiguous, &why),
-        }
+        let post = Post { receiver: receiver.name.clone(), body, headers };
+        verdict(receiver.kind, &self.transport.send(post).await)
     }
 
     /// Records what came of an attempt. Losing means that the claim ran out and someone else goes on.
@@ -159,6 +155,16 @@ impl Engine {
             }
         }
         Err(last.into())
+    }
+}
+
+/// What came of a POST.
+pub fn verdict(kind: Kind, sent: &Result<Reply, TransportError>) -> Verdict {
+    match sent {
+        Ok(reply) => judge(kind, reply.status, reply.retry_after, &reply.body),
+        Err(TransportError::Forbidden(why)) => judge_no_answer(NoAnswer::Forbidden, why),
+        Err(TransportError::Connect(why)) => judge_no_answer(NoAnswer::Connect, why),
+        Err(TransportError::Ambiguous(why)) => judge_no_answer(NoAnswer::Ambiguous, why),
     }
 }
 

@@ -15,7 +15,7 @@ mod tend;
 mod tests;
 mod tick;
 
-pub use deliver::Delivered;
+pub use deliver::{Delivered, verdict};
 pub use evaluate::Outcome;
 pub use switch::SwitchError;
 pub use tend::Tended;

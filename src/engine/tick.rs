@@ -9,7 +9,8 @@ use crate::watch::head::Head;
 use crate::watch::own::{self, Known};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Queries at a time: the service allows five a user.
 const AT_A_TIME: usize = 4;
@@ -52,6 +53,16 @@ impl Engine {
             waiting: tended.waiting,
             off: tended.off.keys().cloned().collect(),
             ..TickReport::default()
+        };
+        // What is committed now waits like the rest for a receiver that is off.
+        let off: BTreeSet<String> = tended.off.keys().cloned().collect();
+        let held = AtomicU64::new(0);
+        let offer: Offer<'_> = &|ticket| {
+            if off.contains(&ticket.receiver) {
+                held.fetch_add(1, Ordering::Relaxed);
+            } else {
+                offer(ticket);
+            }
         };
         let own_key = own::watch_id().key();
         let facts = tended.head(&own_key).and_then(|head| head.own.clone()).unwrap_or_default();
@@ -96,6 +107,7 @@ impl Engine {
             Ok(alerts) => report.own = alerts,
             Err(error) => report.errors.push(error.to_string()),
         }
+        report.waiting += held.load(Ordering::Relaxed);
         Ok(report)
     }
 

@@ -1,22 +1,26 @@
 //! The engine on one machine: a loop that wakes at the next slot, and a queue in the process.
 
 use crate::engine::{Delivered, Engine, Outcome, StateError, TickReport, Ticket, Watch};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Waits up to this are slept; longer ones are offered by the tick that finds them due.
 const SLEPT: TimeDelta = TimeDelta::seconds(30);
 /// No sleep is longer: due deliveries are looked for at least this often.
-const LONGEST_NAP: Duration = Duration::from_secs(60);
+const LONGEST_NAP: Duration = Duration::from_mins(1);
 /// How long deliveries may go on after the order to stop. A POST takes at most 30 s.
 const GRACE: Duration = Duration::from_secs(35);
+
+/// A tick under way.
+type Ticking<'a> = Pin<Box<dyn Future<Output = Result<TickReport, StateError>> + Send + 'a>>;
 
 /// What one tick with its deliveries did.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ pub async fn once(
     let offered: Mutex<Vec<Ticket>> = Mutex::new(Vec::new());
     let tick = engine
         .tick(watches, now, &|ticket| {
-            offered.lock().unwrap_or_else(PoisonError::into_inner).push(ticket)
+            offered.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
         })
         .await?;
     let mut lanes: BTreeMap<String, Vec<Ticket>> = BTreeMap::new();
@@ -95,14 +99,16 @@ pub async fn run(
     engine: Arc<Engine>,
     watches: Vec<Watch>,
     stop: impl Future<Output = ()>,
-    tell: &(dyn Fn(Event<'_>) + Sync),
+    tell: &(dyn Fn(&Event<'_>) + Sync),
 ) {
     let (done_tx, mut done_rx) = mpsc::unbounded_channel();
+    let (stopping_tx, stopping) = watch::channel(false);
     let mut lanes = Lanes {
         engine: Arc::clone(&engine),
         queues: BTreeMap::new(),
         tasks: JoinSet::new(),
         done: done_tx,
+        stopping,
     };
     let (offer_tx, mut offer_rx) = mpsc::unbounded_channel::<Ticket>();
     let offer = |ticket: Ticket| {
@@ -111,23 +117,21 @@ pub async fn run(
     };
     tokio::pin!(stop);
     let mut next = Instant::now();
-    let mut tick: Option<
-        std::pin::Pin<Box<dyn Future<Output = Result<TickReport, StateError>> + Send>>,
-    > = None;
+    let mut tick: Option<Ticking<'_>> = None;
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
             Some(ticket) = offer_rx.recv() => lanes.push(ticket),
             Some((ticket, delivered)) = done_rx.recv() => {
-                tell(Event::Delivery(&ticket, &delivered));
+                tell(&Event::Delivery(&ticket, &delivered));
                 lanes.forget(&ticket);
             }
             result = async { match &mut tick { Some(tick) => tick.await, None => std::future::pending().await } } => {
                 tick = None;
                 match result {
-                    Ok(report) => tell(Event::Tick(&report)),
-                    Err(error) => tell(Event::Error(&error.to_string())),
+                    Ok(report) => tell(&Event::Tick(&report)),
+                    Err(error) => tell(&Event::Error(&error.to_string())),
                 }
                 next = Instant::now() + nap(&watches, clock());
             }
@@ -137,23 +141,30 @@ pub async fn run(
         }
     }
     // What is under way may end; what is waiting is offered by the next start's first tick.
+    stopping_tx.send_replace(true);
     let deadline = Instant::now() + GRACE;
     if let Some(tick) = tick
         && let Ok(Ok(report)) = tokio::time::timeout_at(deadline, tick).await
     {
-        tell(Event::Tick(&report));
+        tell(&Event::Tick(&report));
     }
     lanes.queues.clear();
     let drained = async { while lanes.tasks.join_next().await.is_some() {} };
     let _late = tokio::time::timeout_at(deadline, drained).await;
     while let Ok((ticket, delivered)) = done_rx.try_recv() {
-        tell(Event::Delivery(&ticket, &delivered));
+        tell(&Event::Delivery(&ticket, &delivered));
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a host reads the clock once an invocation")]
-fn clock() -> DateTime<Utc> {
+fn clock_now() -> DateTime<Utc> {
     Utc::now()
+}
+
+/// Now, in whole microseconds. Records have ticks of 100 ns: an instant between two ticks would be one in a window of ours
+/// and another in the text of the query.
+pub fn clock() -> DateTime<Utc> {
+    clock_now().trunc_subsecs(6)
 }
 
 /// How long until the next slot of any rule.
@@ -175,13 +186,15 @@ struct Lanes {
     queues: BTreeMap<String, (mpsc::UnboundedSender<Ticket>, BTreeSet<Ticket>)>,
     tasks: JoinSet<()>,
     done: mpsc::UnboundedSender<Done>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Lanes {
     fn push(&mut self, ticket: Ticket) {
         let lane = self.queues.entry(ticket.receiver.clone()).or_insert_with(|| {
             let (tx, rx) = mpsc::unbounded_channel();
-            self.tasks.spawn(lane(Arc::clone(&self.engine), rx, self.done.clone()));
+            let (engine, done) = (Arc::clone(&self.engine), self.done.clone());
+            self.tasks.spawn(lane(engine, rx, done, self.stopping.clone()));
             (tx, BTreeSet::new())
         });
         // What is queued already is not queued twice.
@@ -201,26 +214,33 @@ async fn lane(
     engine: Arc<Engine>,
     mut tickets: mpsc::UnboundedReceiver<Ticket>,
     done: mpsc::UnboundedSender<Done>,
+    mut stopping: watch::Receiver<bool>,
 ) {
     while let Some(ticket) = tickets.recv().await {
-        // The order to stop closes the queue: what is left in it waits for the next start.
-        if tickets.is_closed() && done.is_closed() {
+        // What is left in the queue at the order to stop waits for the next start.
+        if *stopping.borrow() {
             break;
         }
         let delivered = loop {
             let now = clock();
             let delivered = engine.deliver(&ticket, now).await;
-            match &delivered {
-                Ok(Delivered::Later { due, .. }) if *due - now <= SLEPT && !tickets.is_closed() => {
-                    let wait = (*due - clock()).to_std().unwrap_or_default();
-                    #[expect(clippy::disallowed_methods, reason = "hosts wait")]
-                    tokio::time::sleep(wait).await;
+            let wait = match &delivered {
+                Ok(Delivered::Later { due, .. }) if *due - now <= SLEPT => {
+                    (*due - clock()).to_std().unwrap_or_default()
                 }
                 _ => break delivered,
+            };
+            if tokio::time::timeout(wait, stopping.wait_for(|stop| *stop)).await.is_ok() {
+                break delivered;
             }
         };
+        let broken = matches!(delivered, Ok(Delivered::Broken { .. }));
         if done.send((ticket, delivered)).is_err() {
             break;
+        }
+        // A receiver that has just refused everything is not asked again in the same breath.
+        while broken && let Ok(ticket) = tickets.try_recv() {
+            let _ = done.send((ticket, Ok(Delivered::Dropped)));
         }
     }
 }
@@ -256,7 +276,7 @@ pub fn log_tick(report: &TickReport) {
             ),
             Outcome::Failed { error, .. } => tracing::error!(watch = %label, "{label}: {error}"),
             Outcome::PutOff(until) => {
-                tracing::warn!(watch = %label, "{label}: throttled until {until}")
+                tracing::warn!(watch = %label, "{label}: throttled until {until}");
             }
             _ => tracing::debug!(watch = %label, ?outcome, "{label}: evaluated"),
         }
@@ -277,10 +297,10 @@ pub fn log_delivery(ticket: &Ticket, delivered: &Result<Delivered, StateError>) 
     let Ticket { alert, receiver, .. } = ticket;
     match delivered {
         Ok(Delivered::Ok) => {
-            tracing::info!(alert.id = %alert, receiver.name = %receiver, "delivered {alert} to {receiver}")
+            tracing::info!(alert.id = %alert, receiver.name = %receiver, "delivered {alert} to {receiver}");
         }
         Ok(Delivered::Dropped) => {
-            tracing::debug!(alert.id = %alert, "nothing to deliver of {alert} to {receiver}")
+            tracing::debug!(alert.id = %alert, "nothing to deliver of {alert} to {receiver}");
         }
         Ok(Delivered::Later { due, why }) => {
             tracing::warn!(alert.id = %alert, receiver.name = %receiver, "{alert} to {receiver} is tried again at {due}: {why}");
@@ -292,7 +312,7 @@ pub fn log_delivery(ticket: &Ticket, delivered: &Result<Delivered, StateError>) 
             tracing::error!(alert.id = %alert, receiver.name = %receiver, "{alert} will not be delivered to {receiver}: {why}");
         }
         Err(error) => {
-            tracing::error!(alert.id = %alert, receiver.name = %receiver, %error, "{alert} to {receiver}: {error}")
+            tracing::error!(alert.id = %alert, receiver.name = %receiver, %error, "{alert} to {receiver}: {error}");
         }
     }
 }

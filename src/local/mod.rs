@@ -1,5 +1,7 @@
 //! Adapters for one machine: state in a directory or in memory, and exported log files as a log source.
 
 pub mod disk;
+pub mod files;
+pub mod logs;
 pub mod memory;
 mod name;

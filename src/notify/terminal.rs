@@ -185,7 +185,7 @@ pub fn pad(text: &str, width: usize) -> String {
 }
 
 /// Columns that a text takes, at most.
-fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     text.chars().map(column).sum()
 }
 

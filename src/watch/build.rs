@@ -243,7 +243,7 @@ fn report(
     problems: &mut Vec<RuleProblem>,
 ) {
     let begin = text.rfind(part).unwrap_or(0);
-    for Diagnostic { code, span, message, help, unsupported, .. } in diagnostics.iter() {
+    for Diagnostic { code, span, message, help, unsupported, .. } in diagnostics {
         let offset = span.start.saturating_sub(begin).min(part.len());
         // A table of their own, or one that we do not know: the service knows.
         let foreign = *code == "KS204";

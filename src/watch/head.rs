@@ -13,9 +13,11 @@ pub const FORMAT: u32 = 1;
 /// Old versions of a rule's text that a head keeps until the sweep has passed their time.
 pub const OLD_VERSIONS: usize = 8;
 /// Bytes of old text that a head keeps: it stays a small document.
-pub const OLD_TEXT: usize = 24 * 1024;
+pub const OLD_TEXT: usize = 6 * 1024;
 /// Alerts committed and not yet ended, a watch.
 pub const OUTBOX_ALERTS: usize = 500;
+/// Gaps that a head keeps in mind.
+const GAPS: usize = 40;
 const RECENT: usize = 10;
 const HOURS: usize = 48;
 
@@ -189,7 +191,7 @@ pub enum GapKind {
 }
 
 /// The alerts of one commit that have not all ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The document with the alerts.
     pub doc: String,
@@ -279,7 +281,7 @@ pub struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest_due: Option<DateTime<Utc>>,
     /// Alerts that have not ended.
-    #[serde(default)]
+    #[serde(default, with = "super::outbox")]
     pub outbox: Vec<Batch>,
     /// Hits that found no room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -415,6 +417,8 @@ impl Head {
                 return;
             }
             self.gaps.push(Gap { interval, why, at });
+            let surplus = self.gaps.len().saturating_sub(GAPS);
+            self.gaps.drain(..surplus);
         }
     }
 

@@ -7,6 +7,7 @@ pub mod duration;
 pub mod fingerprint;
 pub mod head;
 pub mod intake;
+mod outbox;
 pub mod own;
 pub mod plan;
 pub mod presets;

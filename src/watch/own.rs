@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 
 /// Id of the rule, and of the workspace, under which hsmwatch speaks of itself.
 pub const OWN: &str = "hsmwatch";
-/// Conditions remembered; beyond, only the first are told one by one.
-const CONDITIONS: usize = 200;
+/// Conditions remembered; what is beyond is told when there is room.
+const CONDITIONS: usize = 80;
+/// Own alerts that may wait for their receivers; what is beyond is told when there is room.
+const WAITING: usize = 200;
 
 /// What can be the matter with hsmwatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -271,6 +273,7 @@ pub fn step(
     receivers: &[String],
     now: DateTime<Utc>,
 ) -> Vec<Alert> {
+    let full = head.open_alerts() >= WAITING;
     let own = head.own.get_or_insert_default();
     let observed: BTreeMap<String, &Observation> =
         observations.iter().map(|o| (o.id(), o)).collect();
@@ -289,7 +292,7 @@ pub fn step(
     }
     for (id, o) in observed {
         // What finds no room now is told when there is some.
-        if told.contains_key(&id) || told.len() >= CONDITIONS {
+        if told.contains_key(&id) || told.len() >= CONDITIONS || full {
             continue;
         }
         let key = (false, o.condition, o.about.clone(), o.only_over.clone());
@@ -368,7 +371,7 @@ fn alert(
         ("subject".to_owned(), about.to_owned()),
     ]);
     let mut rows: Vec<(Fingerprint, Hit)> = lines.iter().map(|line| hit(line, well, now)).collect();
-    rows.sort_by(|a, b| (a.1.time, a.0).cmp(&(b.1.time, b.0)));
+    rows.sort_by_key(|a| (a.1.time, a.0));
     let id = alert_id(watch_key, &group, rows.iter().map(|(row, _)| (row, 1)), Some(now));
     let hits: Vec<Hit> = rows.into_iter().map(|(_, hit)| hit).collect();
     let detail = match lines {

@@ -144,7 +144,7 @@ async fn every_fault_says_what_the_caller_must_do() {
         (Fault::Semantic("Failed to resolve scalar expression named 'X'"), QueryError::Refused("Failed to resolve scalar expression named 'X'".into())),
         (Fault::Throttled("17"), QueryError::Throttled { retry_after: Some(wait) }),
         (Fault::Throttled("Sun, 01 Mar 2026 10:00:17 GMT"), QueryError::Throttled { retry_after: Some(wait) }),
-        (Fault::Status(504), QueryError::TooLarge("the query took too long: a fault of the service".into())),
+        (Fault::Status(504), QueryError::TooLarge("a fault of the service; the query took too long".into())),
         (Fault::Truncated, QueryError::Unavailable("the answer ends in the middle".into())),
         (Fault::AccessDenied, QueryError::Denied("The provided credentials have insufficient access to perform the requested operation; assign the role `Log Analytics Data Reader` on the workspace (it may take an hour to act)".into())),
     ] {
@@ -167,7 +167,7 @@ async fn a_hiccup_is_bridged_twice_and_no_more() {
     fake.fault_when(|_| true, Fault::Status(502));
     let mut rows: Vec<Row> = Vec::new();
     let answer = logs(&fake).query(&query(), &mut rows).await;
-    assert_eq!(answer, Err(QueryError::Unavailable("status 502: a fault of the service".into())));
+    assert_eq!(answer, Err(QueryError::Unavailable("a fault of the service (status 502)".into())));
     assert_eq!(fake.requests().len(), 3);
 }
 

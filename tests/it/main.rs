@@ -1,14 +1,31 @@
 //! Black-box tests.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "tests stop at the first surprise, and read the clock"
 )]
 
 mod arrows;
+mod check;
+mod crash;
+mod daemon;
+mod demo;
+mod demo_events;
+mod file_logs;
+mod files;
+mod hostile;
 mod http;
 mod identity;
+mod limits;
 mod logs;
+mod presets;
+mod receivers;
+mod run;
+mod service;
+mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod verbs;

@@ -1,6 +1,7 @@
 //! A Log Analytics workspace's query API. It cannot run KQL: it finds records by the timespan and by the operations that
 //! the query names in quotes, or by a matcher that the test brings along.
 
+use super::gate::Gate;
 use super::server::{Line, Server, broken_body};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -148,6 +149,8 @@ pub(crate) enum Fault {
     Slow(Duration),
     /// The `Date` header is this far from the fake's clock.
     WrongDate(TimeDelta),
+    /// 200 with this body.
+    Body(&'static str),
 }
 
 /// A request as it came.
@@ -195,13 +198,18 @@ pub(crate) struct FakeLogs {
 impl FakeLogs {
     /// Knows these workspaces, all empty.
     pub(crate) fn start(workspaces: &[&str]) -> Self {
+        Self::behind(workspaces, &Gate::default())
+    }
+
+    /// Behind a gate that others may share.
+    pub(crate) fn behind(workspaces: &[&str], gate: &Gate) -> Self {
         let inner = Shared::default();
         inner.lock().unwrap().records =
             workspaces.iter().map(|w| ((*w).to_owned(), Vec::new())).collect();
         let app = Router::new()
             .route("/v1/workspaces/{id}/query", any(answer))
             .with_state(Arc::clone(&inner));
-        Self { inner, server: Server::start(app) }
+        Self { inner, server: Server::start(gate.before(app)) }
     }
 
     /// For a workspace's `endpoint`.
@@ -362,6 +370,7 @@ async fn answer(
         Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
         Some(Fault::WrongDate(by)) => date += by,
         Some(Fault::Partial) => partial = Some(rows.len() / 2),
+        Some(Fault::Body(text)) => return reply(200, date).body(text.into()).unwrap(),
         Some(Fault::Truncated | Fault::Cut) | None => {}
     }
     let kept = partial.unwrap_or(rows.len());

@@ -1,5 +1,6 @@
 //! The other end of an alert: Teams, Slack or a webhook, each insisting on its documented contract.
 
+use super::gate::Gate;
 use super::server::{Line, Server, broken_body};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -10,7 +11,7 @@ use axum::routing::post;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the receiver is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(crate) enum Say {
     HangUp,
     /// The usual answer, but late.
     Slow(Duration),
+    /// Takes the delivery and never answers.
+    Hang,
 }
 
 /// A delivery as it came.
@@ -49,6 +52,8 @@ pub(crate) struct Delivery {
     pub(crate) problem: Option<String>,
     /// What was answered; `None`: nothing.
     pub(crate) answered: Option<u16>,
+    /// When it came.
+    pub(crate) at: Instant,
 }
 
 impl Delivery {
@@ -69,6 +74,8 @@ impl Delivery {
 struct Inner {
     kind: Kind,
     deliveries: Vec<Delivery>,
+    /// How many came, those included that are not answered yet.
+    arrived: usize,
     script: VecDeque<Say>,
     always: Option<Say>,
 }
@@ -78,19 +85,42 @@ type Shared = Arc<(Mutex<Inner>, Condvar)>;
 /// A running receiver.
 pub(crate) struct FakeReceiver {
     shared: Shared,
+    app: Router,
     server: Server,
 }
 
 impl FakeReceiver {
     pub(crate) fn start(kind: Kind) -> Self {
-        let inner = Inner { kind, deliveries: Vec::new(), script: VecDeque::new(), always: None };
+        Self::behind(kind, &Gate::default())
+    }
+
+    /// Behind a gate that others may share.
+    pub(crate) fn behind(kind: Kind, gate: &Gate) -> Self {
+        let inner = Inner {
+            kind,
+            deliveries: Vec::new(),
+            arrived: 0,
+            script: VecDeque::new(),
+            always: None,
+        };
         let shared: Shared = Arc::new((Mutex::new(inner), Condvar::new()));
         let app = Router::new()
             .route("/{*path}", post(take))
             // Size is the contract's business.
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&shared));
-        Self { shared, server: Server::start(app) }
+        let app = gate.before(app);
+        Self { shared, app: app.clone(), server: Server::start(app) }
+    }
+
+    /// Nobody listens any more.
+    pub(crate) fn stop(&mut self) {
+        self.server.stop();
+    }
+
+    /// Listens again, at the same address.
+    pub(crate) fn restart(&mut self) {
+        self.server.restart(self.app.clone());
     }
 
     /// For a receiver's `url`. It holds what must never be shown: `s3cret`.
@@ -127,6 +157,15 @@ impl FakeReceiver {
         inner.deliveries.clone()
     }
 
+    /// Waits until `n` deliveries have arrived, answered or not, 20 s at most. Blocks the thread.
+    pub(crate) fn wait_for_arrivals(&self, n: usize) {
+        let (inner, news) = &*self.shared;
+        let (inner, _) = news
+            .wait_timeout_while(inner.lock().unwrap(), Duration::from_secs(20), |i| i.arrived < n)
+            .unwrap();
+        assert!(inner.arrived >= n, "{} of {n} deliveries came", inner.arrived);
+    }
+
     /// How often each `webhook-id` came.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -149,8 +188,11 @@ async fn take(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
+    let at = Instant::now();
     let (say, kind, problem) = {
         let mut inner = shared.0.lock().unwrap();
+        inner.arrived += 1;
+        shared.1.notify_all();
         let say = inner.script.pop_front().or_else(|| inner.always.clone());
         let problem = check(&inner.kind, &headers, &bytes).err();
         (say, inner.kind.clone(), problem)
@@ -186,6 +228,7 @@ async fn take(
             line.cut();
             (0, Body::empty())
         }
+        Some(Say::Hang) => (0, Body::empty()),
     };
     let delivery = Delivery {
         target: uri.to_string(),
@@ -193,10 +236,13 @@ async fn take(
         body: bytes.to_vec(),
         problem,
         answered: (status != 0).then_some(status),
+        at,
     };
     shared.0.lock().unwrap().deliveries.push(delivery);
     shared.1.notify_all();
     if status == 0 {
+        // Only now, so that whoever sees the line cut also sees the delivery.
+        line.cut();
         return std::future::pending().await;
     }
     answer.status(StatusCode::from_u16(status).unwrap()).body(body).unwrap()

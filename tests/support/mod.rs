@@ -5,12 +5,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "tests"
 )]
 #![allow(dead_code, reason = "a kit: not every part is used by every test")]
 
+pub(crate) mod bed;
+pub(crate) mod daemon;
 pub(crate) mod fake_identity;
 pub(crate) mod fake_logs;
 pub(crate) mod fake_receiver;
+pub(crate) mod gate;
 pub(crate) mod server;
+pub(crate) mod state;

@@ -19,21 +19,38 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(app: Router) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        Self { address, runtime: Some(Self::serve(listener, app)) }
+    }
+
+    /// Lets go of the port: connections are refused.
+    pub(crate) fn stop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+        }
+    }
+
+    /// Takes the same port again.
+    pub(crate) fn restart(&mut self, app: Router) {
+        let listener = std::net::TcpListener::bind(self.address).unwrap();
+        self.runtime = Some(Self::serve(listener, app));
+    }
+
+    // The listener is bound by the caller, so that the port takes connections from the moment its number is known.
+    fn serve(listener: std::net::TcpListener, app: Router) -> Runtime {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        // Bound here and now, so that the port takes connections from the moment its number is known.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).unwrap();
             let app = app.into_make_service_with_connect_info::<Line>();
             axum::serve(listener, app).await.unwrap();
         });
-        Self { address, runtime: Some(runtime) }
+        runtime
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.

@@ -9,6 +9,8 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod demo_events;
+mod figures;
 mod kql;
 mod steps;
 
@@ -21,8 +23,13 @@ struct Command {
 
 /// All chores. A new one is a module and an entry here.
 const COMMANDS: &[Command] = &[
+    Command { name: "figures", about: "measure what the README quotes", run: figures::run },
     Command { name: "test", about: "check everything that CI checks", run: steps::run },
-    // `demo-events` goes here: it writes the bundled log of `hsmwatch demo` from its seed.
+    Command {
+        name: "demo-events",
+        about: "write the bundled log of `hsmwatch demo` from its seed",
+        run: demo_events::run,
+    },
 ];
 
 fn main() -> ExitCode {

@@ -49,11 +49,13 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Failure> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--format" => {
-                format =
-                    args.next().filter(|f| ["table", "json", "csv"].contains(&&**f)).ok_or(usage)?
+                format = args
+                    .next()
+                    .filter(|f| ["table", "json", "csv"].contains(&&**f))
+                    .ok_or(usage)?;
             }
             "--now" => {
-                now = Some(args.next().as_deref().and_then(kql::parse_datetime).ok_or(usage)?)
+                now = Some(args.next().as_deref().and_then(kql::parse_datetime).ok_or(usage)?);
             }
             _ if query.is_none() => query = Some(arg),
             _ => return Err(usage.into()),

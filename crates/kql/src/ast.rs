@@ -105,17 +105,21 @@ pub(crate) enum Source {
     Expr(Expr),
     Union(UnionOp, Span),
     Print(Vec<Column>),
-    Range {
-        name: Ident,
-        from: Expr,
-        to: Expr,
-        step: Expr,
-    },
+    Range(Box<RangeSource>),
     Datatable {
         columns: Vec<(Ident, Type)>,
         values: Vec<Expr>,
         span: Span,
     },
+}
+
+/// `range name from … to … step …`.
+#[derive(Clone, Debug)]
+pub(crate) struct RangeSource {
+    pub(crate) name: Ident,
+    pub(crate) from: Expr,
+    pub(crate) to: Expr,
+    pub(crate) step: Expr,
 }
 
 /// `name = expression`, `(a, b) = expression` or an expression.
@@ -205,13 +209,13 @@ pub(crate) struct JoinOp {
 /// A `let` or the query itself.
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
-    Let(Ident, Box<LetValue>),
-    Query(Pipeline),
+    Let(Ident, LetValue),
+    Query(Box<Pipeline>),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum LetValue {
-    Pipeline(Pipeline),
+    Pipeline(Box<Pipeline>),
     Function { params: Vec<Param>, body: Vec<Statement> },
 }
 

@@ -98,7 +98,7 @@ impl Diagnostic {
     }
 
     /// `what` names the construct: ``operator `evaluate` ``.
-    pub(crate) fn unsupported(span: Span, what: &str) -> Self {
+    pub(crate) fn lacking(span: Span, what: &str) -> Self {
         Self {
             unsupported: true,
             ..Self::error(UNSUPPORTED, span, format!("{what} is not supported offline"))

@@ -177,7 +177,7 @@ impl<'a> Lexer<'a> {
                 return;
             }
             if c == '\\' && !verbatim {
-                if !self.escape(&mut chars, &mut value) {
+                if !Self::escape(&mut chars, &mut value) {
                     let span = Span::new(self.at + here, 1);
                     self.found.push(
                         Diagnostic::error(
@@ -196,7 +196,6 @@ impl<'a> Lexer<'a> {
     }
 
     fn escape(
-        &self,
         chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>,
         value: &mut String,
     ) -> bool {
@@ -284,8 +283,18 @@ impl<'a> Lexer<'a> {
     fn literal(&mut self, value: Option<Value>, ty: Type, len: usize) {
         let value = value.unwrap_or_else(|| {
             let span = Span::new(self.at, len);
-            let message = format!("`{}` is not a {}", span.text(self.text), ty.name());
-            self.found.push(Diagnostic::error(BAD_LITERAL, span, message));
+            let text = span.text(self.text);
+            self.found.push(if matches!(ty, Type::Datetime | Type::Timespan) {
+                // The service reads more forms than these.
+                Diagnostic::lacking(span, &format!("the form of `{text}`"))
+                    .help("write `datetime(2026-11-22T08:00:00Z)`, `timespan(1.02:03:04)` or `90m`")
+            } else {
+                Diagnostic::error(
+                    BAD_LITERAL,
+                    span,
+                    format!("`{text}` is not a value of type {}", ty.name()),
+                )
+            });
             Value::Null
         });
         self.push(Kind::Literal(value, ty), len);
@@ -353,7 +362,7 @@ impl<'a> Lexer<'a> {
                 let span = Span::new(self.at, len);
                 let nested = TYPED.iter().any(|(n, _)| raw.contains(&format!("{n}(")));
                 self.found.push(if nested {
-                    Diagnostic::unsupported(span, "a typed literal inside of dynamic()")
+                    Diagnostic::lacking(span, "a typed literal inside of dynamic()")
                 } else {
                     Diagnostic::error(BAD_LITERAL, span, format!("the text is not JSON: {error}"))
                 });
@@ -398,11 +407,7 @@ fn dynamic_end(body: &str) -> Option<usize> {
         match (quote, c) {
             (Some(_), _) if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
-            (Some(q), _) => {
-                if c == q {
-                    quote = None;
-                }
-            }
+            (Some(q), _) if c == q => quote = None,
             (None, '"' | '\'') => quote = Some(c),
             (None, '(') => depth += 1,
             (None, ')') if depth == 0 => return Some(i),

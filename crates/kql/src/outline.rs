@@ -3,7 +3,7 @@
 use crate::diagnostics::{Diagnostics, Span};
 use crate::lexer::{Kind, Token, lex};
 use crate::value::{Type, Value};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 /// The shape of a query.
@@ -51,7 +51,8 @@ pub fn outline(text: &str) -> Result<Outline, Diagnostics> {
     if !open.is_empty() {
         return Err(Diagnostics::new(open));
     }
-    let reader = Reader { text, closing: closing(&tokens), tokens };
+    let closing = closing(&tokens);
+    let reader = Reader { text, stops: stops(&tokens, &closing), closing, tokens };
     let mut outline = Outline::default();
     reader.calls(&mut outline);
     let (lets, main) = reader.statements(0..reader.tokens.len());
@@ -88,6 +89,7 @@ struct Reader<'a> {
     text: &'a str,
     tokens: Vec<Token>,
     closing: HashMap<usize, usize>,
+    stops: Vec<usize>,
 }
 
 /// The `let`s by name: their place among the `let`s and their value's tokens.
@@ -277,6 +279,7 @@ impl<'a> Reader<'a> {
     fn tables(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<&str> = BTreeSet::new();
         let mut own: BTreeSet<&str> = BTreeSet::new();
+        let mut seen = HashSet::new();
         let mut at = 0;
         while at < self.tokens.len() {
             let starts = at == 0 || ["(", ";", "=", "{"].iter().any(|op| self.is(at - 1, op));
@@ -297,7 +300,7 @@ impl<'a> Reader<'a> {
             if matches!(self.word(at), Some("join" | "lookup" | "union"))
                 && (starts || self.is(at.saturating_sub(1), "|"))
             {
-                self.operands(at + 1, self.word(at) == Some("union"), &mut names);
+                self.operands(at + 1, self.word(at) == Some("union"), &mut seen, &mut names);
             }
             if self.is(at, ":")
                 && let Some(at) = at.checked_sub(1)
@@ -312,13 +315,20 @@ impl<'a> Reader<'a> {
         names.into_iter().filter(|n| !own.contains(n) && !operator(n)).map(str::to_owned).collect()
     }
 
-    fn operands(&self, from: usize, list: bool, names: &mut BTreeSet<&'a str>) {
+    /// The tables after `join`, `lookup` or `union`; the places already seen are not seen again.
+    fn operands(
+        &self,
+        from: usize,
+        list: bool,
+        seen: &mut HashSet<usize>,
+        names: &mut BTreeSet<&'a str>,
+    ) {
         let mut at = from;
         // `kind=inner`, `hint.strategy=broadcast`.
         while self.word(at).is_some() && (self.is(at + 1, "=") || self.is(at + 1, ".")) {
             at += if self.is(at + 1, ".") { 5 } else { 3 };
         }
-        loop {
+        while seen.insert(at) {
             let inside = self.is(at, "(");
             if let Some((name, next)) = self.name(if inside { at + 1 } else { at })
                 && !self.is(next, "(")
@@ -326,16 +336,26 @@ impl<'a> Reader<'a> {
             {
                 names.insert(name);
             }
-            let mut next = if inside { self.after(at) } else { at };
-            while next < self.tokens.len()
-                && !["|", ";", ",", ")", "}"].iter().any(|op| self.is(next, op))
-            {
-                next = self.after(next);
-            }
+            let first = if inside { self.after(at) } else { at };
+            let next = self.stops.get(first).copied().unwrap_or(first);
             if !list || !self.is(next, ",") {
                 return;
             }
             at = next + 1;
         }
     }
+}
+
+/// For each token the next one that ends an operand: itself, or one past brackets that close.
+fn stops(tokens: &[Token], closing: &HashMap<usize, usize>) -> Vec<usize> {
+    let mut stops = vec![tokens.len(); tokens.len()];
+    for (at, token) in tokens.iter().enumerate().rev() {
+        let ends = matches!(token.kind, Kind::Op("|" | ";" | "," | ")" | "}"));
+        let after = closing.get(&at).copied().unwrap_or(at) + 1;
+        let next = if ends { at } else { stops.get(after).copied().unwrap_or(tokens.len()) };
+        if let Some(stop) = stops.get_mut(at) {
+            *stop = next;
+        }
+    }
+    stops
 }

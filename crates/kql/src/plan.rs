@@ -341,10 +341,10 @@ impl Plan {
                         value.folded.insert(Key::Text(fold(&first.text()).into()));
                     }
                 }
-            } else if let Some(row) = rows.next() {
-                if let Some(first) = row?.into_iter().next() {
-                    value.scalar = first;
-                }
+            } else if let Some(first) =
+                rows.next().transpose()?.and_then(|row| row.into_iter().next())
+            {
+                value.scalar = first;
             }
             // Every cell is filled once: the loop visits it once.
             let _ = cell.set(value);

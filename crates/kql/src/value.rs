@@ -297,8 +297,7 @@ impl Value {
             }
             (a, b) => match (a.as_long(), b.as_long(), a.as_real(), b.as_real()) {
                 (Some(a), Some(b), ..) => a.cmp(&b),
-                (.., Some(a), Some(b)) if a == b => Ordering::Equal,
-                (.., Some(a), Some(b)) => a.total_cmp(&b),
+                (.., Some(a), Some(b)) => a.partial_cmp(&b).unwrap_or_else(|| a.total_cmp(&b)),
                 _ => a.text().cmp(&b.text()),
             },
         }

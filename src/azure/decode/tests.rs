@@ -43,7 +43,7 @@ fn the_usual_answer() {
         table("PrimaryResult", r#"[[1,"a"],[2,"]\"}"] , [3,null]]"#)
     );
     let (decoded, rows) = decode(&text).unwrap();
-    assert_eq!(decoded, Decoded { tables: true, error: None, rows: 3 });
+    assert_eq!(decoded, Decoded { tables: 1, error: None, rows: 3 });
     assert_eq!(first_column(&rows), [1, 2, 3]);
     assert_eq!(rows[1].get("s"), Some(&Value::string("]\"}")));
     assert_eq!(rows[2].get("s"), Some(&Value::string("")));
@@ -58,8 +58,6 @@ fn only_the_primary_table_counts() {
         (table("PrimaryResult", "[[1]]") + "," + &table("PrimaryResult", "[[2]]"), vec![1]),
         (table("PrimaryResult", "[]") + "," + &table("Other", "[[2]]"), vec![]),
         (table("PrimaryResult", "null"), vec![]),
-        (String::new(), vec![]),
-        (r#"{"name":"PrimaryResult"}"#.to_owned(), vec![]),
         // In any order of keys.
         (format!(r#"{{"rows":[[1],[2]],{COLUMNS},"name":"PrimaryResult"}}"#), vec![1, 2]),
         (format!(r#"{{"name":"PrimaryResult","rows":[[1]],{COLUMNS}}}"#), vec![1]),
@@ -73,6 +71,15 @@ fn only_the_primary_table_counts() {
         let (decoded, rows) = decode(&format!(r#"{{"tables":[{tables}]}}"#)).unwrap();
         assert_eq!(first_column(&rows), expected, "{tables}");
         assert_eq!(decoded.rows, expected.len() as u64);
+    }
+}
+
+#[test]
+fn nothing_is_no_answer() {
+    // An empty list of tables is for the caller to judge, beside an error there may be.
+    for tables in [r#"{"name":"PrimaryResult"}"#, r#"{"name":"Other"}"#] {
+        let refused = decode(&format!(r#"{{"tables":[{tables}]}}"#)).unwrap_err();
+        assert!(matches!(refused, DecodeError::Malformed(_)), "{tables}: {refused}");
     }
 }
 

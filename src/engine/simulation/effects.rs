@@ -205,13 +205,16 @@ pub(super) enum Mood {
     Unreachable,
 }
 
+/// For each receiver, moods with the instant they begin.
+pub(super) type Moods = BTreeMap<String, Vec<(DateTime<Utc>, Mood)>>;
+
 /// Receivers, with their moods over time.
 pub(super) struct SimTransport {
     pub(super) disk: Arc<Mutex<Disk>>,
     pub(super) fate: Arc<Fate>,
     pub(super) oracle: Arc<Oracle>,
     /// For each receiver, moods with the instant they begin.
-    pub(super) moods: Arc<BTreeMap<String, Vec<(DateTime<Utc>, Mood)>>>,
+    pub(super) moods: Arc<Moods>,
 }
 
 #[async_trait]

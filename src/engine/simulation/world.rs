@@ -1,6 +1,6 @@
 //! The world: rows with times and lateness, a service that answers for them, hosts whose clocks step, and what happens when.
 
-use super::effects::{Disk, Effect, Mood, minutes};
+use super::effects::{Disk, Effect, Mood, Moods, minutes};
 use super::{Fate, Oracle, Rng, SimStore, SimTransport};
 use crate::engine::{Engine, Ticket, Watch, Workspace};
 use crate::notify::{Detail, Kind, Receiver};
@@ -192,7 +192,7 @@ fn make_rows(rng: &mut Rng, options: &Options) -> Vec<SourceRow> {
     rows
 }
 
-fn make_moods(rng: &mut Rng, options: &Options) -> BTreeMap<String, Vec<(DateTime<Utc>, Mood)>> {
+fn make_moods(rng: &mut Rng, options: &Options) -> Moods {
     if !options.moods {
         return BTreeMap::new();
     }
@@ -235,7 +235,7 @@ struct Hosts {
     options: Options,
     world: World,
     receivers: Vec<Receiver>,
-    moods: Arc<BTreeMap<String, Vec<(DateTime<Utc>, Mood)>>>,
+    moods: Arc<Moods>,
     service_down: Arc<Vec<Interval>>,
     sloppy: bool,
     engines: u64,
@@ -323,12 +323,11 @@ async fn live(
         while !deliveries.is_empty() {
             let second = deliveries.pop();
             let first = deliveries.pop();
-            let run = async |d: Option<_>| match d {
-                Some(delivery) => {
+            let run = async |d: Option<_>| {
+                if let Some(delivery) = d {
                     let delivery: std::pin::Pin<Box<_>> = delivery;
                     let _outcome = delivery.await;
                 }
-                None => {}
             };
             tokio::join!(run(first), run(second));
         }

@@ -249,3 +249,19 @@ fn opening_does_not_wait_for_a_writer() {
     DiskStore::open(&root).unwrap();
     assert_eq!(temporaries(&root), 1, "a living writer's file stays");
 }
+
+proptest::proptest! {
+    #[test]
+    fn every_name_has_a_path_of_its_own(a in "[A-Ca-c.@+_-]{1,4}(/[A-Ca-c.@+_-]{1,3})?", b in "[A-Ca-c.@+_-]{1,4}(/[A-Ca-c.@+_-]{1,3})?") {
+        let dir = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(dir.path()).unwrap();
+        if let (Ok(x), Ok(y)) = (store.path(&a), store.path(&b)) {
+            let folded = |path: &Path| path.to_str().unwrap().to_lowercase();
+            let inside = |path: &Path| path.strip_prefix(dir.path()).unwrap().components().count();
+            proptest::prop_assert_eq!(a == b, folded(&x) == folded(&y));
+            proptest::prop_assert_eq!(inside(&x), a.split('/').count());
+        }
+        let plain = !a.contains('+');
+        proptest::prop_assert!(!plain || unescape(&escape(&a)).as_deref() == Some(&a));
+    }
+}

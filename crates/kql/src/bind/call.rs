@@ -1,6 +1,6 @@
 //! Calls: of the table's functions, of aggregates, of `let` functions, and of the few that are more than a function.
 
-use super::expr::Place;
+use super::expr::{Place, coerced, made};
 use super::{Binder, Bound, Entry, Function as LetFunction, MAX_CALLS_DEEP, Typed, lookup};
 use crate::aggregates::{self, Aggregate, Shape};
 use crate::ast::{Arg, Expr as Ast, ExprKind, Ident, ParamType};
@@ -25,14 +25,14 @@ fn common(types: &[Type]) -> Option<Type> {
 
 fn fits(takes: Takes, ty: Type) -> bool {
     match takes {
-        Takes::Is(Type::String) => matches!(ty, Type::String | Type::Dynamic),
-        Takes::Is(Type::Long) => ty.is_integer(),
+        Takes::Is(Type::String) | Takes::TextOrDynamic => {
+            matches!(ty, Type::String | Type::Dynamic)
+        }
+        Takes::Is(Type::Long) | Takes::Integer => ty.is_integer(),
         Takes::Is(Type::Real) => matches!(ty, Type::Int | Type::Long | Type::Real),
         Takes::Is(wanted) => wanted == ty,
         Takes::Scalar | Takes::Common | Takes::CommonOrDynamic => true,
         Takes::Number => ty.is_number(),
-        Takes::Integer => ty.is_integer(),
-        Takes::TextOrDynamic => matches!(ty, Type::String | Type::Dynamic),
         Takes::NotDynamic => ty != Type::Dynamic,
         Takes::Summable => ty.is_number() || matches!(ty, Type::Timespan | Type::Datetime),
         Takes::Orderable => !matches!(ty, Type::Dynamic | Type::Guid),
@@ -138,7 +138,7 @@ impl Binder<'_> {
         let args: Vec<Typed> = args.into_iter().collect::<Option<_>>()?;
         let value = self.call_function(function, name, args, span)?;
         Some(match to {
-            Some(ty) => self.coerced(value, ty),
+            Some(ty) => coerced(value, ty),
             None => value,
         })
     }
@@ -192,13 +192,13 @@ impl Binder<'_> {
     ) -> Option<Typed> {
         let first = args.first().and_then(|a| a.name.clone());
         let matched = self.matched(function.signatures, name, args)?;
-        let eval = self.prepared(&matched.args, function.name, span, |p| function.prepare(p))?;
+        let eval = self.prepared(&matched.args, span, |p| function.prepare(p))?;
         let naming = match function.naming {
             Naming::Default => None,
             Naming::First => first,
             Naming::Prefix(prefix) => Some(format!("{prefix}_{}", first.unwrap_or_default())),
         };
-        let made = self.made(eval, matched.args, matched.ty);
+        let made = made(eval, matched.args, matched.ty);
         Some(Typed { name: naming, is_column: false, span, ..made })
     }
 
@@ -206,7 +206,6 @@ impl Binder<'_> {
     fn prepared<T>(
         &mut self,
         args: &[Typed],
-        name: &str,
         span: Span,
         make: impl FnOnce(&Prepare<'_>) -> Result<T, Refusal>,
     ) -> Option<T> {
@@ -219,7 +218,6 @@ impl Binder<'_> {
                 None
             }
             Err(Refusal::Unsupported(what)) => {
-                let _ = name;
                 self.unsupported(span, &what);
                 None
             }
@@ -236,7 +234,7 @@ impl Binder<'_> {
         let min = signatures.iter().map(|s| s.min).min().unwrap_or(0);
         let max = signatures.iter().map(|s| s.max).max().unwrap_or(0);
         self.arity(name, args.len(), min, max)?;
-        if name.name == "case" && args.len() % 2 == 0
+        if name.name == "case" && args.len().is_multiple_of(2)
             || name.name.contains("pack") && name.name != "pack_array" && args.len() % 2 == 1
         {
             self.error(
@@ -248,7 +246,7 @@ impl Binder<'_> {
         }
         let is_case = name.name == "case";
         let takes = |s: &Signature, at: usize| {
-            if is_case && at % 2 == 0 && at + 1 < args.len() {
+            if is_case && at.is_multiple_of(2) && at + 1 < args.len() {
                 Takes::Is(Type::Bool)
             } else {
                 parameter(s, at)
@@ -261,7 +259,14 @@ impl Binder<'_> {
             .find(|s| args.iter().enumerate().all(|(at, arg)| fits(takes(s, at), arg.ty)))
             .copied();
         let Some(signature) = fitting else {
-            if let [only] = open.as_slice() {
+            // One way to call it is nearer than all others: what does not fit it is said. Else all is.
+            let misses = |s: &Signature| {
+                args.iter().enumerate().filter(|(at, arg)| !fits(takes(s, *at), arg.ty)).count()
+            };
+            let least = open.iter().map(|s| misses(s)).min();
+            let nearest: Vec<&Signature> =
+                open.iter().copied().filter(|s| Some(misses(s)) == least).collect();
+            if let [only] = nearest.as_slice() {
                 for (at, arg) in args.iter().enumerate() {
                     if !fits(takes(only, at), arg.ty) {
                         let (code, message) = misfit(takes(only, at));
@@ -290,14 +295,13 @@ impl Binder<'_> {
         let first = args.first().map_or(Type::Long, |a| a.ty);
         let ty = match signature.gives {
             Gives::Is(ty) => ty,
-            Gives::First => first,
             Gives::FirstPromoted if first == Type::Int => Type::Long,
-            Gives::FirstPromoted => first,
+            Gives::First | Gives::FirstPromoted => first,
             Gives::Widest => match common(&args.iter().map(|a| a.ty).collect::<Vec<_>>()) {
                 Some(Type::Int) | None => Type::Long,
                 Some(ty) => ty,
             },
-            Gives::Common => shared.clone()?,
+            Gives::Common => shared?,
         };
         if matches!(signature.gives, Gives::First | Gives::Widest)
             && ty == Type::Decimal
@@ -313,8 +317,8 @@ impl Binder<'_> {
             .into_iter()
             .zip(kinds)
             .map(|(arg, kind)| match kind {
-                Takes::Is(Type::String) => self.coerced(arg, Type::String),
-                Takes::Common | Takes::CommonOrDynamic => self.coerced(arg, ty),
+                Takes::Is(Type::String) => coerced(arg, Type::String),
+                Takes::Common | Takes::CommonOrDynamic => coerced(arg, ty),
                 _ => arg,
             })
             .collect();
@@ -473,7 +477,7 @@ impl Binder<'_> {
         }
         let names: Vec<Option<String>> = bound.iter().map(|b| b.name.clone()).collect();
         let matched = self.matched(aggregate.signatures, name, bound)?;
-        let factory = self.prepared(&matched.args, aggregate.name, name.span, aggregate.make)?;
+        let factory = self.prepared(&matched.args, name.span, aggregate.make)?;
         let first = names.first().cloned().flatten();
         let prefixed = |prefix: Option<&str>, name: &Option<String>| match prefix {
             Some(prefix) => Some(format!("{prefix}_{}", name.as_deref().unwrap_or_default())),
@@ -565,7 +569,7 @@ impl Binder<'_> {
                             return None;
                         }
                     };
-                    Entry::Scalar(self.coerced(value, *ty))
+                    Entry::Scalar(coerced(value, *ty))
                 }
             };
             entries.push((param.name.name.clone(), entry));

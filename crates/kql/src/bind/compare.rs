@@ -1,5 +1,6 @@
 //! Comparisons, membership and arithmetic: which types meet, and what comes of it.
 
+use super::expr::made;
 use super::{Binder, Typed};
 use crate::ast::BinaryOp;
 use crate::diagnostics::{BAD_LITERAL, Span};
@@ -60,7 +61,7 @@ fn equal(a: &Value, b: &Value, meeting: Meeting) -> Option<bool> {
 
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Real(a), Value::Real(b)) => a == b,
+        (Value::Real(a), Value::Real(b)) => a.partial_cmp(b) == Some(Ordering::Equal),
         (Value::Dynamic(a), Value::Dynamic(b)) => a == b,
         _ => a.order(b) == Ordering::Equal,
     }
@@ -140,7 +141,7 @@ impl Binder<'_> {
                     let equal = equal(args.value(0), args.value(1), meeting);
                     Value::from(equal.map(|e| Value::Bool(e != negated)))
                 });
-                Some(self.made(eval, vec![left, right], Type::Bool))
+                Some(made(eval, vec![left, right], Type::Bool))
             }
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
                 let meeting = meet(a, b).filter(|_| has_order(a, b));
@@ -160,7 +161,7 @@ impl Binder<'_> {
                             .map(|o| Value::Bool(test(o))),
                     )
                 });
-                Some(self.made(eval, vec![left, right], Type::Bool))
+                Some(made(eval, vec![left, right], Type::Bool))
             }
             _ => self.arithmetic(op, at, left, right),
         }
@@ -204,10 +205,10 @@ impl Binder<'_> {
                 )
             }),
         };
-        Some(self.made(eval, vec![left, right], Type::Bool))
+        Some(made(eval, vec![left, right], Type::Bool))
     }
 
-    /// `in`, `in~` over values; `has_any`, `has_all`.
+    /// `in`, `in~` over values.
     pub(super) fn in_list(
         &mut self,
         left: Typed,
@@ -232,7 +233,7 @@ impl Binder<'_> {
             let eval: Eval = Arc::new(move |args| {
                 Value::Bool(set.contains(&Key::Text(shape(&args.text(0)))) != negated)
             });
-            return Some(self.made(eval, vec![left], Type::Bool));
+            return Some(made(eval, vec![left], Type::Bool));
         }
         let (ty, types): (Type, Vec<Type>) = (left.ty, list.iter().map(|i| i.ty).collect());
         let eval: Eval = Arc::new(move |args| {
@@ -254,19 +255,7 @@ impl Binder<'_> {
             Value::Bool(found != negated)
         });
         let args = std::iter::once(left).chain(list).collect();
-        Some(self.made(eval, args, Type::Bool))
-    }
-
-    pub(super) fn has_list(&mut self, left: Typed, list: Vec<Typed>, all: bool) -> Typed {
-        let eval: Eval = Arc::new(move |args| {
-            let text = fold(&args.text(0)).into_owned();
-            let mut needles = flat(args.get(1..).unwrap_or_default());
-            let test =
-                |needle: Value| crate::functions::text_ops::has(&text, &fold(&needle.text()));
-            Value::Bool(if all { needles.all(test) } else { needles.any(test) })
-        });
-        let args = std::iter::once(left).chain(list).collect();
-        self.made(eval, args, Type::Bool)
+        Some(made(eval, args, Type::Bool))
     }
 
     pub(super) fn between(
@@ -279,7 +268,8 @@ impl Binder<'_> {
     ) -> Option<Typed> {
         let types = (value.ty, low.ty, high.ty);
         let width = types == (Type::Datetime, Type::Datetime, Type::Timespan);
-        if !width && !(has_order(types.0, types.1) && has_order(types.0, types.2)) {
+        let sound = width || (has_order(types.0, types.1) && has_order(types.0, types.2));
+        if !sound {
             let message = format!(
                 "The operator 'between' is not defined for the operand types {}, {} and {}",
                 types.0, types.1, types.2
@@ -306,9 +296,10 @@ impl Binder<'_> {
             };
             Value::from(inside.map(|i| Value::Bool(i != negated)))
         });
-        Some(self.made(eval, vec![value, low, high], Type::Bool))
+        Some(made(eval, vec![value, low, high], Type::Bool))
     }
 
+    #[expect(clippy::match_same_arms, reason = "a table of operand types, one line each")]
     fn arithmetic(&mut self, op: BinaryOp, at: Span, left: Typed, right: Typed) -> Option<Typed> {
         use BinaryOp::{Add, Div, Mod, Mul, Sub};
         use Type::{Datetime, Timespan};
@@ -379,7 +370,7 @@ impl Binder<'_> {
             self.undefined(symbol(op), at, a, b);
             return None;
         };
-        Some(self.made(eval, vec![left, right], ty))
+        Some(made(eval, vec![left, right], ty))
     }
 
     pub(super) fn negate(&mut self, at: Span, inner: Typed) -> Option<Typed> {
@@ -411,8 +402,20 @@ impl Binder<'_> {
                 return None;
             }
         };
-        Some(self.made(eval, vec![inner], ty))
+        Some(made(eval, vec![inner], ty))
     }
+}
+
+/// `has_any`, `has_all`.
+pub(super) fn has_list(left: Typed, list: Vec<Typed>, all: bool) -> Typed {
+    let eval: Eval = Arc::new(move |args| {
+        let text = fold(&args.text(0)).into_owned();
+        let mut needles = flat(args.get(1..).unwrap_or_default());
+        let test = |needle: Value| crate::functions::text_ops::has(&text, &fold(&needle.text()));
+        Value::Bool(if all { needles.all(test) } else { needles.any(test) })
+    });
+    let args = std::iter::once(left).chain(list).collect();
+    made(eval, args, Type::Bool)
 }
 
 /// The values, the elements of arrays one by one.

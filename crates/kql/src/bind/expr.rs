@@ -48,31 +48,30 @@ impl Tables for NoTables {
     }
 }
 
+/// A computation; done at once where all arguments are constants.
+pub(super) fn made(eval: Eval, args: Vec<Typed>, ty: Type) -> Typed {
+    let span = args.iter().map(|a| a.span).reduce(Span::to).unwrap_or_default();
+    let constants: Option<Vec<Value>> = args.iter().map(|a| a.constant().cloned()).collect();
+    let expr = match constants {
+        Some(values) => Expr::Const(eval(&values)),
+        None => Expr::Call(eval, args.into_iter().map(|a| a.expr).collect()),
+    };
+    Typed { expr, ty, name: None, is_column: false, span }
+}
+
+/// The same value as another type.
+pub(super) fn coerced(value: Typed, to: Type) -> Typed {
+    if value.ty == to {
+        return value;
+    }
+    let (name, span) = (value.name.clone(), value.span);
+    let eval: Eval = Arc::new(move |args| {
+        crate::functions::conversion::to_type(args.value(0), to).unwrap_or_else(|| to.missing())
+    });
+    Typed { name, span, ..made(eval, vec![value], to) }
+}
+
 impl Binder<'_> {
-    /// A computation; done at once where all arguments are constants.
-    pub(super) fn made(&mut self, eval: Eval, args: Vec<Typed>, ty: Type) -> Typed {
-        let span = args.iter().map(|a| a.span).reduce(Span::to).unwrap_or_default();
-        let constants: Option<Vec<Value>> = args.iter().map(|a| a.constant().cloned()).collect();
-        let expr = match constants {
-            Some(values) => Expr::Const(eval(&values)),
-            None => Expr::Call(eval, args.into_iter().map(|a| a.expr).collect()),
-        };
-        Typed { expr, ty, name: None, is_column: false, span }
-    }
-
-    /// The same value as another type.
-    pub(super) fn coerced(&mut self, value: Typed, to: Type) -> Typed {
-        if value.ty == to {
-            return value;
-        }
-        let (name, span) = (value.name.clone(), value.span);
-        let eval: Eval = Arc::new(move |args| {
-            crate::functions::conversion::to_type(args.value(0), to).unwrap_or_else(|| to.missing())
-        });
-        let made = self.made(eval, vec![value], to);
-        Typed { name, span, ..made }
-    }
-
     pub(super) fn column_index(
         &mut self,
         schema: &Schema,
@@ -219,7 +218,7 @@ impl Binder<'_> {
         }
         let name = base.name.as_ref().map(|n| format!("{n}_{text}"));
         let eval: Eval = Arc::new(move |args| dynamic::access(args.value(0), &step));
-        Some(Typed { name, ..self.made(eval, vec![base], Type::Dynamic) })
+        Some(Typed { name, ..made(eval, vec![base], Type::Dynamic) })
     }
 
     fn index(&mut self, base: &Ast, index: &Ast, place: &mut Place<'_>) -> Option<Typed> {
@@ -247,7 +246,7 @@ impl Binder<'_> {
             }
             step => dynamic::access(args.value(0), step),
         });
-        Some(Typed { name, ..self.made(eval, vec![base, index], Type::Dynamic) })
+        Some(Typed { name, ..made(eval, vec![base, index], Type::Dynamic) })
     }
 
     fn logic(
@@ -287,12 +286,12 @@ impl Binder<'_> {
         place: &mut Place<'_>,
     ) -> Option<Typed> {
         let left = self.expr(left, place);
-        let table = match list {
-            [single] => self.table_operand(single),
-            _ => None,
-        };
-        if let Some(node) = table {
-            return self.in_table(op, at, left?, node?);
+        if let [single] = list {
+            match self.table_operand(single) {
+                Operand::Table(node) => return self.in_table(op, at, left?, node),
+                Operand::Failed => return None,
+                Operand::Scalar => {}
+            }
         }
         let list: Vec<Option<Typed>> = list.iter().map(|item| self.expr(item, place)).collect();
         let (left, list) = (left?, list.into_iter().collect::<Option<Vec<_>>>()?);
@@ -322,7 +321,7 @@ impl Binder<'_> {
                 for item in &list {
                     self.only_text(item)?;
                 }
-                Some(self.has_list(left, list, all))
+                Some(super::compare::has_list(left, list, all))
             }
         }
     }
@@ -336,29 +335,25 @@ impl Binder<'_> {
     }
 
     /// The rows an operand means, where it is a table rather than a scalar.
-    fn table_operand(&mut self, ast: &Ast) -> Option<Option<Arc<Node>>> {
-        match &ast.kind {
-            ExprKind::Pipeline(pipeline) => match self.pipeline_or_scalar(pipeline) {
-                Some(Bound::Table(node)) => Some(Some(node)),
-                Some(Bound::Scalar(_)) => None,
-                None => Some(None),
-            },
+    fn table_operand(&mut self, ast: &Ast) -> Operand {
+        let bound = match &ast.kind {
+            ExprKind::Pipeline(pipeline) => self.pipeline_or_scalar(pipeline),
             ExprKind::Name(name) => match lookup(&self.scope, name) {
-                Some(Entry::Table(node)) => Some(Some(node)),
-                Some(_) => None,
-                None if self.catalog.schema(name).is_some() => Some(self.table(ast)),
-                None => None,
+                Some(Entry::Table(node)) => return Operand::Table(node),
+                None if self.catalog.schema(name).is_some() => self.table(ast).map(Bound::Table),
+                _ => return Operand::Scalar,
             },
             ExprKind::Call { name, .. }
                 if matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_))) =>
             {
-                match self.source_expr(ast) {
-                    Some(Bound::Table(node)) => Some(Some(node)),
-                    Some(Bound::Scalar(_)) => None,
-                    None => Some(None),
-                }
+                self.source_expr(ast)
             }
-            _ => None,
+            _ => return Operand::Scalar,
+        };
+        match bound {
+            Some(Bound::Table(node)) => Operand::Table(node),
+            Some(Bound::Scalar(_)) => Operand::Scalar,
+            None => Operand::Failed,
         }
     }
 
@@ -392,6 +387,14 @@ impl Binder<'_> {
     pub(super) fn alone(&mut self, ast: &Ast) -> Option<Typed> {
         self.expr(ast, &mut Place::row(&NO_COLUMNS))
     }
+}
+
+/// What stands to the right of `in`.
+enum Operand {
+    Table(Arc<Node>),
+    Scalar,
+    /// A table with an error, which is reported.
+    Failed,
 }
 
 /// A constant, where the parts are.

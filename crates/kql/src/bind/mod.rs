@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// Nodes that one query may bind; calls of `let` functions bind their body anew.
 const MAX_WORK: usize = 200_000;
+/// Findings after which no more are looked for.
+const MAX_FINDINGS: usize = 100;
 /// Statements of one query.
 const MAX_STATEMENTS: usize = 1_000;
 /// Operators below one another, over all `let` tables.
@@ -145,7 +147,7 @@ impl Binder<'_> {
     }
 
     fn unsupported(&mut self, span: Span, what: &str) {
-        self.found.push(Diagnostic::unsupported(span, what));
+        self.found.push(Diagnostic::lacking(span, what));
     }
 
     /// Counts a step of work; `None` once a query has had its share.
@@ -154,7 +156,7 @@ impl Binder<'_> {
         if self.work == MAX_WORK {
             self.error(TOO_COMPLEX, span, "The query is too large");
         }
-        (self.work < MAX_WORK).then_some(())
+        (self.work < MAX_WORK && self.found.len() < MAX_FINDINGS).then_some(())
     }
 
     fn query(&mut self, statements: &[Statement], end: Span) -> Option<Arc<Node>> {
@@ -190,7 +192,7 @@ impl Binder<'_> {
                         );
                         self.error("KS201", name.span, message);
                     }
-                    let entry = match &**value {
+                    let entry = match value {
                         LetValue::Pipeline(pipeline) => match self.pipeline_or_scalar(pipeline) {
                             Some(Bound::Table(node)) => Some(Entry::Table(node)),
                             Some(Bound::Scalar(value)) => Some(Entry::Scalar(value)),

@@ -1,12 +1,12 @@
 //! Sources and operators.
 
-use super::expr::{Aggregates, Place};
+use super::expr::{Aggregates, Place, coerced};
 use super::names::Names;
 use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
 use crate::aggregates;
 use crate::ast::{
     BinaryOp, Column, Expr as Ast, ExprKind, JoinKind, JoinOp, OpKind, Operator, Pipeline,
-    SortKey as AstKey, Source, UnionOp,
+    RangeSource, SortKey as AstKey, Source, UnionOp,
 };
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{conversion::to_type, nearest};
@@ -23,7 +23,7 @@ impl Binder<'_> {
             Source::Expr(expr) => self.table(expr)?,
             Source::Union(union, span) => self.union(None, union, *span)?,
             Source::Print(columns) => self.print(columns, pipeline.span)?,
-            Source::Range { name, from, to, step } => self.range(&name.name, from, to, step)?,
+            Source::Range(range) => self.range(range)?,
             Source::Datatable { columns, values, span } => {
                 self.datatable(columns, values, *span)?
             }
@@ -158,9 +158,10 @@ impl Binder<'_> {
         self.node(names.schema(), Op::Rows(vec![values]), span)
     }
 
-    fn range(&mut self, name: &str, from: &Ast, to: &Ast, step: &Ast) -> Option<Arc<Node>> {
-        let span = from.span;
-        let (from, to, step) = (self.alone(from), self.alone(to), self.alone(step));
+    fn range(&mut self, range: &RangeSource) -> Option<Arc<Node>> {
+        let span = range.from.span;
+        let (from, to) = (self.alone(&range.from), self.alone(&range.to));
+        let step = self.alone(&range.step);
         let (from, to, step) = (from?, to?, step?);
         let ty = match (from.ty, to.ty, step.ty) {
             (a, b, c) if a.is_integer() && b.is_integer() && c.is_integer() => Type::Long,
@@ -176,12 +177,12 @@ impl Binder<'_> {
             }
         };
         let op = if ty == Type::Real {
-            let [from, to, step] = [from, to, step].map(|v| self.coerced(v, Type::Real).expr);
+            let [from, to, step] = [from, to, step].map(|v| coerced(v, Type::Real).expr);
             Op::Range { from, to, step }
         } else {
             Op::Range { from: from.expr, to: to.expr, step: step.expr }
         };
-        self.node(Schema::new([(name, ty)]), op, span)
+        self.node(Schema::new([(range.name.name.as_str(), ty)]), op, span)
     }
 
     fn datatable(
@@ -191,7 +192,7 @@ impl Binder<'_> {
         span: Span,
     ) -> Option<Arc<Node>> {
         let schema = Schema::new(columns.iter().map(|(name, ty)| (name.name.clone(), *ty)));
-        if columns.is_empty() || values.len() % columns.len() != 0 {
+        if columns.is_empty() || !values.len().is_multiple_of(columns.len()) {
             let message = format!(
                 "Incorrect number of data values. The values should appear in multiples of {}",
                 columns.len()
@@ -203,6 +204,14 @@ impl Binder<'_> {
         for chunk in values.chunks(columns.len()) {
             let mut row = Vec::new();
             for (value, (_, ty)) in chunk.iter().zip(columns) {
+                let literal = match &value.kind {
+                    ExprKind::Negate(_, inner) => &inner.kind,
+                    kind => kind,
+                };
+                if !matches!(literal, ExprKind::Literal(..)) {
+                    self.error("KS005", value.span, "Expected: a literal");
+                    return None;
+                }
                 let value = self.alone(value)?;
                 let Some(constant) = value.constant() else {
                     self.error("KS129", value.span, "The expression must be a constant");
@@ -228,9 +237,10 @@ impl Binder<'_> {
                 self.node(input.schema.clone(), Op::Filter(input, test.expr), span)
             }
             OpKind::Project(columns) => self.project(input, columns, span),
-            OpKind::Extend(columns) => self.extend(input, columns, span),
-            OpKind::Serialize(columns) if columns.is_empty() => Some(input),
-            OpKind::Serialize(columns) => self.extend(input, columns, span),
+            OpKind::Extend(columns) | OpKind::Serialize(columns) => {
+                self.extend(input, columns, span)
+            }
+
             OpKind::Away(patterns) => self.away(input, patterns, false, span),
             OpKind::Keep(patterns) => self.away(input, patterns, true, span),
             OpKind::Rename(columns) => self.rename(input, columns, span),
@@ -377,25 +387,21 @@ impl Binder<'_> {
         star: Option<Span>,
         span: Span,
     ) -> Option<Arc<Node>> {
-        let input = match star {
-            Some(star) => {
-                if input.schema.columns.iter().any(|c| c.ty == Type::Dynamic) {
-                    self.error(
-                        "KS116",
-                        star,
-                        "The value of type 'dynamic' is not allowed in this context",
-                    );
-                    return None;
-                }
-                input
+        let input = if let Some(star) = star {
+            if input.schema.columns.iter().any(|c| c.ty == Type::Dynamic) {
+                self.error(
+                    "KS116",
+                    star,
+                    "The value of type 'dynamic' is not allowed in this context",
+                );
+                return None;
             }
-            None => {
-                let values = self.values(columns, &input.schema)?;
-                for value in &values {
-                    self.not_dynamic(value)?;
-                }
-                self.project(input, columns, span)?
+            input
+        } else {
+            for value in &self.values(columns, &input.schema)? {
+                self.not_dynamic(value)?;
             }
+            self.project(input, columns, span)?
         };
         self.node(input.schema.clone(), Op::Distinct(input), span)
     }

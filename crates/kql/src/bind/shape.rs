@@ -84,14 +84,6 @@ impl Binder<'_> {
         let mut taken = HashSet::new();
         for (pattern, order) in patterns {
             let mut found = self.columns_of(pattern, &input.schema)?;
-            // A column written by its name goes where its name is, not where a pattern catches it.
-            if pattern.text.contains('*') {
-                let named = |at: &usize| {
-                    let name = input.schema.columns.get(*at).map(|c| c.name.as_str());
-                    patterns.iter().any(|(p, _)| Some(p.text.as_str()) == name)
-                };
-                found.retain(|at| !named(at));
-            }
             let name = |at: &usize| input.schema.columns.get(*at).map(|c| c.name.to_lowercase());
             match order {
                 Some(true) => found.sort_by_key(name),

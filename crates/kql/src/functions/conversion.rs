@@ -46,6 +46,7 @@ fn parse_json(args: &[Value]) -> Option<Value> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every entry's constructor")]
 fn gettype(prepare: &Prepare<'_>) -> Made {
     let ty = prepare.types.first().copied().unwrap_or(Type::Dynamic);
     Ok(Arc::new(move |args| {
@@ -63,6 +64,7 @@ fn gettype(prepare: &Prepare<'_>) -> Made {
 }
 
 /// The conversion to `to` that the argument's type asks for.
+#[expect(clippy::match_same_arms, reason = "a table of types, one line each")]
 fn convert(prepare: &Prepare<'_>, to: Type) -> Made {
     let from = prepare.types.first().copied().unwrap_or(to);
     let known = from == to

@@ -4,6 +4,7 @@ use super::{Args, Eval, Function, Made, Naming, Prepare, Refusal, Signature, Tak
 use crate::num;
 use crate::time::{self, DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, UNIX_EPOCH};
 use crate::value::{Type, Value};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 const DATETIME: Takes = Takes::Is(Type::Datetime);
@@ -234,7 +235,7 @@ fn format_parts(format: &str) -> Option<Vec<Part>> {
         match (parts.last_mut(), c) {
             (Some(Part::Field(last, len)), _) if *last == c => *len += 1,
             (_, 'd' | 'f' | 'F' | 'h' | 'H' | 'm' | 'M' | 's' | 'y' | 't') => {
-                parts.push(Part::Field(c, 1))
+                parts.push(Part::Field(c, 1));
             }
             (_, ' ' | '/' | '-' | ':' | ',' | '.' | '_' | '[' | ']') => parts.push(Part::Text(c)),
             _ => return None,
@@ -283,7 +284,7 @@ fn format_datetime(parts: &[Part], ticks: i64) -> String {
                 continue;
             }
         };
-        out.push_str(&format!("{number:0>len$}"));
+        let _ = write!(out, "{number:0>len$}");
     }
     out
 }

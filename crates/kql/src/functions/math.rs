@@ -1,9 +1,10 @@
 //! Numbers: rounding, bins, extremes.
 
-use super::{Args, Function, Gives, Naming, Signature, Takes};
+use super::{Args, Function, Gives, Naming, Refusal, Signature, Takes};
 use crate::num;
 use crate::value::{Type, Value};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 const DATETIME: Takes = Takes::Is(Type::Datetime);
 const TIMESPAN: Takes = Takes::Is(Type::Timespan);
@@ -21,12 +22,17 @@ const REAL_TO_REAL: &[Signature] = &[Signature::new(&[REAL], Type::Real)];
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("bin", BIN, bin).named(Naming::First),
     Function::plain("floor", BIN, bin).named(Naming::First),
-    Function::plain(
+    Function::made(
         "round",
         &[Signature::new(&[Takes::Number, Takes::Is(Type::Long)], Type::Real)
             .from(1)
             .giving(Gives::First)],
-        round,
+        |p| match p.consts.get(1) {
+            Some(None) => {
+                Err(Refusal::Argument(1, "KS129", "The expression must be a constant".to_owned()))
+            }
+            _ => Ok(Arc::new(|args| Value::from(round(args)))),
+        },
     )
     .named(Naming::First),
     Function::plain(
@@ -77,13 +83,13 @@ fn bin(args: &[Value]) -> Option<Value> {
     match (args.value(0), args.value(1)) {
         (Value::Datetime(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Datetime),
         (Value::Timespan(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Timespan),
-        (value, size) => match (value.as_long(), size.as_long()) {
-            (Some(v), Some(s)) => whole(v, s).map(Value::Long),
-            _ => {
-                let (v, s) = (value.as_real()?, size.as_real()?);
-                (s > 0.0).then(|| Value::Real((v / s).floor() * s))
+        (value, size) => {
+            if let (Some(value), Some(size)) = (value.as_long(), size.as_long()) {
+                return whole(value, size).map(Value::Long);
             }
-        },
+            let (value, size) = (value.as_real()?, size.as_real()?);
+            (size > 0.0).then(|| Value::Real((value / size).floor() * size))
+        }
     }
 }
 

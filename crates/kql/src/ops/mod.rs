@@ -193,6 +193,6 @@ fn range<'a>(from: &Expr, to: &Expr, step: &Expr, run: &RunState<'_>) -> Rows<'a
         next = at + step;
         let inside = if step > 0.0 { at <= last } else { at >= last };
         // Steps too small to move the value would never end.
-        (inside && next != at).then(|| Ok(vec![Value::Real(at)]))
+        (inside && next.total_cmp(&at).is_ne()).then(|| Ok(vec![Value::Real(at)]))
     }))
 }

@@ -20,7 +20,7 @@ fn compare(a: &Value, b: &Value, key: &SortKey) -> Ordering {
     }
 }
 
-fn by<'k>(keys: &'k [SortKey]) -> impl Fn(&Keyed, &Keyed) -> Ordering + 'k {
+fn by(keys: &[SortKey]) -> impl Fn(&Keyed, &Keyed) -> Ordering {
     move |a, b| {
         let pairs = a.0.iter().zip(&b.0).zip(keys);
         pairs.map(|((a, b), key)| compare(a, b, key)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
@@ -53,10 +53,12 @@ pub(super) fn top<'a>(
     let mut best: Vec<Keyed> = Vec::new();
     // Twice the rows asked for are held, then cut: each row is sorted a few times at most.
     let room = count.saturating_mul(2).max(16);
+    let mut held = 0;
     for row in rows {
         let row = row?;
-        if best.len() < room {
-            run.hold("top", usize::from(best.len() >= best.capacity()), 0)?;
+        if best.len() == held {
+            run.hold("top", 1, row_size(&row))?;
+            held += 1;
         }
         best.push((vec![key.expr.eval(&row, run)], row));
         if best.len() >= room {

@@ -1,6 +1,6 @@
 //! Scalar expressions: `or` < `and` < comparisons < `+ -` < `* / %` < `-x` < paths.
 
-use super::{Parsed, Parser};
+use super::{Parsed, Parser, make};
 use crate::ast::{Arg, BinaryOp, Expr, ExprKind, InOp, Source};
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::text_ops;
@@ -28,7 +28,7 @@ impl Parser<'_> {
             span = span.to(part.span);
             parts.push(part);
         }
-        self.make(ExprKind::Logic { and, op, parts }, span, depth)
+        make(ExprKind::Logic { and, op, parts }, span, depth)
     }
 
     fn comparison(&mut self) -> Parsed<Expr> {
@@ -37,12 +37,12 @@ impl Parser<'_> {
         let expr = match op {
             Comparator::Binary(op) => {
                 let right = self.sum()?;
-                return self.binary(op, at, left, right);
+                return binary(op, at, left, right);
             }
             Comparator::In(op) => {
                 let (list, depth) = self.list()?;
                 let (span, depth) = (left.span.to(self.last()), depth.max(left.depth));
-                self.make(ExprKind::In { op, at, left: Box::new(left), list }, span, depth)?
+                make(ExprKind::In { op, at, left: Box::new(left), list }, span, depth)?
             }
             Comparator::Between(negated) => {
                 self.expect("(")?;
@@ -53,7 +53,7 @@ impl Parser<'_> {
                 let depth = left.depth.max(low.depth).max(high.depth);
                 let span = left.span.to(self.last());
                 let (left, low, high) = (Box::new(left), Box::new(low), Box::new(high));
-                self.make(ExprKind::Between { negated, at, left, low, high }, span, depth)?
+                make(ExprKind::Between { negated, at, left, low, high }, span, depth)?
             }
         };
         Ok(expr)
@@ -91,6 +91,9 @@ impl Parser<'_> {
             "has_all" => Comparator::In(InOp::HasAll),
             "between" => Comparator::Between(false),
             "!between" => Comparator::Between(true),
+            "like" | "notlike" | "like_cs" | "notlike_cs" | "notcontains" | "notcontains_cs" => {
+                return Err(Diagnostic::lacking(self.span(), &format!("operator `{word}`")));
+            }
             _ => match text_ops::find(word) {
                 Some(op) => Comparator::Binary(BinaryOp::Text(op)),
                 None if word.starts_with('!') => {
@@ -114,12 +117,6 @@ impl Parser<'_> {
         Ok((list, depth))
     }
 
-    fn binary(&mut self, op: BinaryOp, at: Span, left: Expr, right: Expr) -> Parsed<Expr> {
-        let (span, depth) = (left.span.to(right.span), left.depth.max(right.depth));
-        let (left, right) = (Box::new(left), Box::new(right));
-        self.make(ExprKind::Binary { op, at, left, right }, span, depth)
-    }
-
     fn sum(&mut self) -> Parsed<Expr> {
         let mut left = self.product()?;
         loop {
@@ -130,7 +127,7 @@ impl Parser<'_> {
             };
             let at = self.step();
             let right = self.product()?;
-            left = self.binary(op, at, left, right)?;
+            left = binary(op, at, left, right)?;
         }
     }
 
@@ -145,7 +142,7 @@ impl Parser<'_> {
             };
             let at = self.step();
             let right = self.unary()?;
-            left = self.binary(op, at, left, right)?;
+            left = binary(op, at, left, right)?;
         }
     }
 
@@ -154,10 +151,16 @@ impl Parser<'_> {
             let at = self.step();
             let inner = self.nested(Self::unary)?;
             let (span, depth) = (at.to(inner.span), inner.depth);
-            return self.make(ExprKind::Negate(at, Box::new(inner)), span, depth);
+            return make(ExprKind::Negate(at, Box::new(inner)), span, depth);
         }
-        if self.eat("+") {
-            return self.nested(Self::unary);
+        if self.is_op("+") {
+            // Of a number, and a number: as good as negated twice.
+            let at = self.step();
+            let inner = self.nested(Self::unary)?;
+            let (span, depth) = (at.to(inner.span), inner.depth);
+            let once = make(ExprKind::Negate(at, Box::new(inner)), span, depth)?;
+            let depth = once.depth;
+            return make(ExprKind::Negate(at, Box::new(once)), span, depth);
         }
         self.path()
     }
@@ -169,13 +172,13 @@ impl Parser<'_> {
                 self.step();
                 let name = self.ident()?;
                 let (span, depth) = (base.span.to(name.span), base.depth);
-                base = self.make(ExprKind::Member(Box::new(base), name), span, depth)?;
+                base = make(ExprKind::Member(Box::new(base), name), span, depth)?;
             } else if self.is_op("[") {
                 self.step();
                 let index = self.expr()?;
                 let end = self.expect("]")?;
                 let (span, depth) = (base.span.to(end), base.depth.max(index.depth));
-                base = self.make(ExprKind::Index(Box::new(base), Box::new(index)), span, depth)?;
+                base = make(ExprKind::Index(Box::new(base), Box::new(index)), span, depth)?;
             } else {
                 return Ok(base);
             }
@@ -195,20 +198,20 @@ impl Parser<'_> {
                     text.push_str(&next);
                 }
                 let kind = ExprKind::Literal(Value::from(text), Type::String);
-                self.make(kind, start.to(self.last()), 0)
+                make(kind, start.to(self.last()), 0)
             }
             Kind::Literal(value, ty) => {
                 self.step();
-                self.make(ExprKind::Literal(value, ty), start, 0)
+                make(ExprKind::Literal(value, ty), start, 0)
             }
             Kind::Name => self.name_or_call(start),
             Kind::Op("[") => match self.bracketed() {
-                Some(name) => self.make(ExprKind::Name(name.name), name.span, 0),
+                Some(name) => make(ExprKind::Name(name.name), name.span, 0),
                 None => Err(self.missing_expression()),
             },
             Kind::Op("*") => {
                 self.step();
-                self.make(ExprKind::Star, start, 0)
+                make(ExprKind::Star, start, 0)
             }
             Kind::Op("(") => {
                 self.step();
@@ -232,7 +235,7 @@ impl Parser<'_> {
             self.expect("(")?;
             let ty = self.type_name()?;
             let end = self.expect(")")?;
-            return self.make(ExprKind::Typeof(ty), start.to(end), 0);
+            return make(ExprKind::Typeof(ty), start.to(end), 0);
         }
         if !is_call {
             if word == "not" {
@@ -241,7 +244,7 @@ impl Parser<'_> {
             }
             let name = word.to_owned();
             self.step();
-            return self.make(ExprKind::Name(name), start, 0);
+            return make(ExprKind::Name(name), start, 0);
         }
         let name = self.ident()?;
         self.expect("(")?;
@@ -263,7 +266,7 @@ impl Parser<'_> {
             }
         }
         let end = self.expect(")")?;
-        self.make(ExprKind::Call { name, args }, start.to(end), depth)
+        make(ExprKind::Call { name, args }, start.to(end), depth)
     }
 
     /// An expression; with a pipe after it, or an operator that makes rows before it, a pipeline.
@@ -277,12 +280,18 @@ impl Parser<'_> {
             let depth = expr.depth;
             let pipeline = self.nested(|p| p.piped(Source::Expr(expr), start))?;
             let span = pipeline.span;
-            return self.make(ExprKind::Pipeline(Box::new(pipeline)), span, depth);
+            return make(ExprKind::Pipeline(Box::new(pipeline)), span, depth);
         }
         let pipeline = self.nested(|p| p.piped(source, start))?;
         let span = pipeline.span;
-        self.make(ExprKind::Pipeline(Box::new(pipeline)), span, 0)
+        make(ExprKind::Pipeline(Box::new(pipeline)), span, 0)
     }
+}
+
+fn binary(op: BinaryOp, at: Span, left: Expr, right: Expr) -> Parsed<Expr> {
+    let (span, depth) = (left.span.to(right.span), left.depth.max(right.depth));
+    let (left, right) = (Box::new(left), Box::new(right));
+    make(ExprKind::Binary { op, at, left, right }, span, depth)
 }
 
 enum Comparator {

@@ -4,7 +4,8 @@ mod expr;
 pub(crate) mod ops;
 
 use crate::ast::{
-    Column, Expr, ExprKind, Ident, LetValue, Param, ParamType, Pipeline, Source, Statement,
+    Column, Expr, ExprKind, Ident, LetValue, Param, ParamType, Pipeline, RangeSource, Source,
+    Statement,
 };
 use crate::diagnostics::{Diagnostic, Span, TOO_COMPLEX};
 use crate::lexer::{Kind, Token, lex};
@@ -159,10 +160,10 @@ impl<'a> Parser<'a> {
                 Stop::Brace => self.is_op("}"),
             };
             if !ended && !self.is_op(";") {
-                let end = if self.is_op(")") || self.is_op("]") || self.is_op("}") {
-                    self.unexpected()
-                } else {
-                    self.expected(";")
+                let end = match self.kind_at(0) {
+                    Kind::Op("=") => self.unexpected().help("a comparison is written `==`"),
+                    Kind::Op(op) if !matches!(*op, "(" | "[" | "{") => self.unexpected(),
+                    _ => self.expected(";"),
                 };
                 return Err(end);
             }
@@ -183,19 +184,19 @@ impl<'a> Parser<'a> {
             let value = if self.is_function() {
                 self.function()?
             } else {
-                LetValue::Pipeline(self.pipeline()?)
+                LetValue::Pipeline(Box::new(self.pipeline()?))
             };
-            return Ok(Statement::Let(name, Box::new(value)));
+            return Ok(Statement::Let(name, value));
         }
         if let Some(word @ ("set" | "declare" | "alias" | "restrict" | "pattern")) = word
             && named
         {
-            return Err(Diagnostic::unsupported(self.span(), &format!("statement `{word}`")));
+            return Err(Diagnostic::lacking(self.span(), &format!("statement `{word}`")));
         }
         if self.is_op(".") {
-            return Err(Diagnostic::unsupported(self.span(), "a management command"));
+            return Err(Diagnostic::lacking(self.span(), "a management command"));
         }
-        self.pipeline().map(Statement::Query)
+        Ok(Statement::Query(Box::new(self.pipeline()?)))
     }
 
     /// `(a:type, …) {` rather than a parenthesised source.
@@ -318,10 +319,7 @@ impl<'a> Parser<'a> {
             Some(name) if ops::is_unsupported_source(name) && !self.op_ahead(1, "|") => {
                 let end = matches!(self.kind_at(1), Kind::End) || self.op_ahead(1, ";");
                 if !end {
-                    return Err(Diagnostic::unsupported(
-                        self.span(),
-                        &format!("operator `{name}`"),
-                    ));
+                    return Err(Diagnostic::lacking(self.span(), &format!("operator `{name}`")));
                 }
             }
             Some(name) if ops::is_operator(name) && !called => {
@@ -344,7 +342,7 @@ impl<'a> Parser<'a> {
         self.expect_word("to")?;
         let to = self.expr()?;
         self.expect_word("step")?;
-        Ok(Source::Range { name, from, to, step: self.expr()? })
+        Ok(Source::Range(Box::new(RangeSource { name, from, to, step: self.expr()? })))
     }
 
     fn datatable(&mut self) -> Parsed<Source> {
@@ -414,14 +412,15 @@ impl<'a> Parser<'a> {
         }
         Ok(Column { names, expr })
     }
+}
 
-    fn make(&self, kind: ExprKind, span: Span, below: usize) -> Parsed<Expr> {
-        let depth = below + 1;
-        if depth > MAX_DEPTH {
-            return Err(too_deep(span));
-        }
-        Ok(Expr { kind, span, depth })
+/// A node one level above what is below it.
+fn make(kind: ExprKind, span: Span, below: usize) -> Parsed<Expr> {
+    let depth = below + 1;
+    if depth > MAX_DEPTH {
+        return Err(too_deep(span));
     }
+    Ok(Expr { kind, span, depth })
 }
 
 fn too_deep(span: Span) -> Diagnostic {

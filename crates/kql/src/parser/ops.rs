@@ -122,7 +122,7 @@ impl Parser<'_> {
         }
         let Some((_, parse)) = OPERATORS.iter().find(|(n, _)| *n == name) else {
             if UNSUPPORTED.contains(&name) {
-                return Err(Diagnostic::unsupported(span, &format!("operator `{name}`")));
+                return Err(Diagnostic::lacking(span, &format!("operator `{name}`")));
             }
             let mut error = unknown(span);
             if let Some(near) = crate::functions::nearest(name, OPERATORS.iter().map(|(n, _)| *n)) {
@@ -185,7 +185,7 @@ impl Parser<'_> {
                 Some("asc") => Some(true),
                 Some("desc") => Some(false),
                 Some(word @ ("granny-asc" | "granny-desc")) => {
-                    return Err(Diagnostic::unsupported(self.span(), &format!("order `{word}`")));
+                    return Err(Diagnostic::lacking(self.span(), &format!("order `{word}`")));
                 }
                 _ => None,
             };
@@ -319,7 +319,7 @@ impl Parser<'_> {
     /// A table operand: a name, a call or a pipeline in parentheses.
     fn table(&mut self) -> Parsed<Expr> {
         if self.is_op("*") || (self.word().is_some() && self.op_ahead(1, "*")) {
-            return Err(Diagnostic::unsupported(self.span(), "a table name with a wildcard"));
+            return Err(Diagnostic::lacking(self.span(), "a table name with a wildcard"));
         }
         self.path()
     }

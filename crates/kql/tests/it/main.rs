@@ -1,0 +1,9 @@
+//! The engine from outside: what it computes, what it refuses, and that no text breaks it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod functions;
+mod operators;
+mod outline;
+mod refusals;
+mod robust;
+mod support;
