@@ -51,6 +51,11 @@ fn list(context: &Context) -> Done {
 
 fn on(context: &Context, name: &str) -> Done {
     let setup = setup::load(context)?;
+    let known: Vec<String> = setup.config.receivers.iter().map(|r| r.name.clone()).collect();
+    // Before the store is opened: a wrong name makes no folder.
+    if !known.iter().any(|known| known == name) {
+        return Err(Stop::usage(SwitchError::Unknown { name: name.to_owned(), known }.to_string()));
+    }
     let engine = setup.engine()?;
     #[expect(clippy::disallowed_methods, reason = "a verb reads the clock once")]
     let now = Utc::now();

@@ -268,7 +268,7 @@ pub struct Head {
     /// A second that is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<Stuck>,
-    /// What is not covered, until it is below the floor and at least eight days old.
+    /// What is not covered, until it is below the floor and two days old.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
     /// Name of the seen set.

@@ -178,7 +178,10 @@ fn versions_are_few_and_short_and_what_is_given_up_is_noted() {
     let mut head = self::head();
     for n in 1..=4 {
         head.watermark = at(n * 10);
-        head.adopt(&rule(&"x".repeat(10_000 + usize::try_from(n).unwrap())), at(n * 10 + 1));
+        head.adopt(
+            &rule(&"x".repeat(OLD_TEXT * 2 / 5 + usize::try_from(n).unwrap())),
+            at(n * 10 + 1),
+        );
     }
     let old: usize = head.versions.iter().rev().skip(1).map(|v| v.query.len()).sum();
     assert!(old <= OLD_TEXT, "{old} bytes of old text");
