@@ -182,10 +182,15 @@ impl Engine {
     }
 
     /// Writes a document whose name is nobody else's: finding it there means that an earlier try arrived.
-    pub(super) async fn write_new(&self, name: &str, body: Vec<u8>) -> Result<(), StoreError> {
+    /// The body is made for each try: it may be large, and one is nearly always enough.
+    pub(super) async fn write_new(
+        &self,
+        name: &str,
+        body: impl Fn() -> Vec<u8> + Send + Sync,
+    ) -> Result<(), StoreError> {
         let mut last = StoreError::Unknown(name.to_owned());
         for _ in 0..RACES {
-            match self.store.write(name, body.clone(), Meta::new(), When::Absent).await {
+            match self.store.write(name, body(), Meta::new(), When::Absent).await {
                 Ok(_) | Err(StoreError::Lost(_)) => return Ok(()),
                 Err(error @ StoreError::Unknown(_)) => last = error,
                 Err(error) => return Err(error),
@@ -427,6 +432,12 @@ impl Run<'_> {
             let wanted = intake.rows > 0 || digest_due;
             let mut seen = match counted.take() {
                 Some(counted) if (race == 0 && preloaded) || !wanted => counted,
+                // Nothing told was counted over yet: it is laid under, so that there is one large set and not two.
+                Some(mut counted) if race == 0 => {
+                    counted.rest_on(self.engine.read_seen(&self.head).await?);
+                    intake.without_told(&counted, self.head.floor);
+                    counted
+                }
                 given => {
                     let mut base = self.engine.read_seen(&self.head).await?;
                     if let Some(given) = given {
@@ -445,13 +456,15 @@ impl Run<'_> {
                 let name = format!("seen/{key}/{commit}");
                 head.seen_rows = seen.len() as u64;
                 head.digest_due = keyed.then(|| seen.digest_due(self.watch.rule.hold())).flatten();
-                self.engine.write_new(&name, seen.encode()).await?;
+                self.engine.write_new(&name, || seen.encode()).await?;
                 head.seen = Some(name);
             }
             if !alerts.is_empty() {
                 let name = format!("alerts/{key}/{commit}");
                 let doc = AlertsDoc { format: ALERTS_FORMAT, alerts: alerts.clone() };
-                self.engine.write_new(&name, serde_json::to_vec(&doc).unwrap_or_default()).await?;
+                self.engine
+                    .write_new(&name, || serde_json::to_vec(&doc).unwrap_or_default())
+                    .await?;
                 head.post(&name, &alerts, self.now);
             }
             if planted::is(Bug::TicketsBeforeCommit) {

@@ -165,7 +165,7 @@ impl Engine {
             if !alerts.is_empty() {
                 let name = format!("alerts/{key}/{}", self.commit_id(now));
                 let doc = AlertsDoc { format: ALERTS_FORMAT, alerts: alerts.clone() };
-                self.write_new(&name, serde_json::to_vec(&doc).unwrap_or_default()).await?;
+                self.write_new(&name, || serde_json::to_vec(&doc).unwrap_or_default()).await?;
                 head.post(&name, &alerts, now);
             }
             head.health.last_success = Some(now);

@@ -257,7 +257,9 @@ pub fn evaluated(report: &TickReport) -> Vec<String> {
             label.rsplit_once(" on ").map_or(label.as_str(), |(_, workspace)| workspace);
         let counts = workspaces.entry(workspace).or_default();
         counts.0 += 1;
-        counts.1 += usize::from(matches!(outcome, Outcome::Failed { .. }));
+        // Put off is no failure, and not committed either.
+        let committed = !matches!(outcome, Outcome::Failed { .. } | Outcome::PutOff(_));
+        counts.1 += usize::from(!committed);
     }
     workspaces
         .into_iter()

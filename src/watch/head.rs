@@ -417,8 +417,13 @@ impl Head {
                 return;
             }
             self.gaps.push(Gap { interval, why, at });
-            let surplus = self.gaps.len().saturating_sub(GAPS);
-            self.gaps.drain(..surplus);
+            if self.gaps.len() > GAPS {
+                // Those that windows leave out are needed longest.
+                let dense = |gap: &Gap| gap.why == GapKind::TooDense;
+                let oldest = self.gaps.iter().take(GAPS).position(|gap| !dense(gap));
+                let oldest = oldest.unwrap_or(0);
+                self.gaps.remove(oldest);
+            }
         }
     }
 

@@ -250,16 +250,32 @@ pub fn alert_id<'a>(
     rows: impl Iterator<Item = (&'a Fingerprint, u32)>,
     instant: Option<DateTime<Utc>>,
 ) -> String {
-    let mut rows: Vec<(&Fingerprint, u32)> = rows.collect();
-    rows.sort_unstable();
     let mut hash = Hash::new("alert");
     hash.text(watch_key);
     for (column, value) in group {
         hash.text(column).text(value);
     }
-    hash.text("rows");
+    // Up to as many as are listed, the sorted rows themselves; beyond, a sum that no order changes: half a million need not be
+    // held and sorted for their name.
+    let mut first: Vec<(&Fingerprint, u32)> = Vec::new();
+    let (mut sum, mut count) = (0_u128, 0_u64);
     for (row, ordinal) in rows {
-        hash.part(row).part(&ordinal.to_be_bytes());
+        let mut one = Hash::new("alert row");
+        one.part(row).part(&ordinal.to_be_bytes());
+        sum = sum.wrapping_add(u128::from_be_bytes(one.finish()));
+        count += 1;
+        if first.len() < HITS_PER_ALERT {
+            first.push((row, ordinal));
+        }
+    }
+    if count > HITS_PER_ALERT as u64 {
+        hash.text("sum").part(&sum.to_be_bytes()).part(&count.to_be_bytes());
+    } else {
+        first.sort_unstable();
+        hash.text("rows");
+        for (row, ordinal) in first {
+            hash.part(row).part(&ordinal.to_be_bytes());
+        }
     }
     if let Some(instant) = instant {
         hash.text("at").text(&instant.timestamp_micros().to_string());

@@ -28,6 +28,64 @@ impl Hasher for FirstEight {
 
 type Map<V> = HashMap<Fingerprint, V, BuildHasherDefault<FirstEight>>;
 
+/// Rows are kept in this many maps. A map that grows holds the old and the new one for a while, and may end up twice as large
+/// as it needs to be: with many small ones both are small. At 19 the limit of fingerprints just fits each map's power of two.
+const SHARDS: usize = 19;
+
+/// Rows by fingerprint.
+#[derive(Clone, Debug)]
+struct Rows(Vec<Map<Entry>>);
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self((0..SHARDS).map(|_| Map::default()).collect())
+    }
+}
+
+impl Rows {
+    /// By the last bytes: the first ones are the hash within a map.
+    fn shard(row: &Fingerprint) -> usize {
+        let last = row.last_chunk::<4>().copied().unwrap_or_default();
+        usize::try_from(u32::from_le_bytes(last)).unwrap_or(0) % SHARDS
+    }
+
+    fn get(&self, row: &Fingerprint) -> Option<&Entry> {
+        self.0.get(Self::shard(row))?.get(row)
+    }
+
+    /// The entry of a row, made if there is none.
+    fn entry(&mut self, row: Fingerprint) -> &mut Entry {
+        #[expect(clippy::indexing_slicing, reason = "a shard's number is below SHARDS")]
+        self.0[Self::shard(&row)].entry(row).or_default()
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(HashMap::len).sum()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Fingerprint, &Entry)> {
+        self.0.iter().flatten()
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.0.iter_mut().flat_map(HashMap::values_mut)
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&mut Entry) -> bool) {
+        for map in &mut self.0 {
+            map.retain(|_, entry| keep(entry));
+        }
+    }
+
+    fn reserve(&mut self, rows: usize) {
+        // Even shares, and a little for chance.
+        let share = rows / SHARDS;
+        for map in &mut self.0 {
+            map.reserve(share + share / 50);
+        }
+    }
+}
+
 /// How often a row was told, how often the evaluation at hand has it, and when it happened (seconds since the epoch, cut).
 /// The top bit of `now` says that the row is of the answer being read, which may still turn out to be useless: half a million
 /// of these are held at once, so a field of its own would cost.
@@ -62,7 +120,7 @@ pub struct KeyEntry {
 /// Rows told, with counts, and keys told.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    rows: Map<Entry>,
+    rows: Rows,
     keys: Map<KeyEntry>,
 }
 
@@ -93,12 +151,12 @@ impl Seen {
 
     /// Whether nothing was told.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.keys.is_empty()
+        self.rows.len() == 0 && self.keys.is_empty()
     }
 
     /// Counts one more of this row in the answer being read. `Some(ordinal)` if that is one more than was told.
     pub fn count(&mut self, row: Fingerprint, at: DateTime<Utc>) -> Option<u32> {
-        let entry = self.rows.entry(row).or_default();
+        let entry = self.rows.entry(row);
         let n = if planted::is(Bug::OrdinalDropped) {
             1
         } else {
@@ -123,7 +181,7 @@ impl Seen {
 
     /// The answer being read was useless.
     pub fn drop_answer(&mut self) {
-        self.rows.retain(|_, entry| {
+        self.rows.retain(|entry| {
             if entry.now & READING != 0 {
                 entry.now = 0;
             }
@@ -142,16 +200,28 @@ impl Seen {
     /// Lays the answer counted in `other` over what `self` has told, as if it had been counted here.
     pub fn adopt_answer(&mut self, other: &Self) {
         for (row, theirs) in other.rows.iter().filter(|(_, entry)| entry.at_hand() > 0) {
-            let entry = self.rows.entry(*row).or_default();
+            let entry = self.rows.entry(*row);
             entry.now = theirs.at_hand();
             entry.second = theirs.second;
         }
     }
 
+    /// Lays what `base` has told under the answer counted here, where nothing has been told yet.
+    pub fn rest_on(&mut self, base: Self) {
+        for (row, theirs) in base.rows.0.into_iter().flatten() {
+            let entry = self.rows.entry(row);
+            entry.told = theirs.told;
+            if entry.at_hand() == 0 {
+                entry.second = theirs.second;
+            }
+        }
+        self.keys = base.keys;
+    }
+
     /// Drops what lies wholly before `floor`: no window begins there any more.
     pub fn prune(&mut self, floor: DateTime<Utc>) {
         let floor = second(floor);
-        self.rows.retain(|_, entry| entry.second >= floor);
+        self.rows.retain(|entry| entry.second >= floor);
     }
 
     /// Drops the oldest until at most `limit` rows are left. Answers the first instant that is still complete.
@@ -159,11 +229,11 @@ impl Seen {
         if self.rows.len() <= limit {
             return None;
         }
-        let mut seconds: Vec<u32> = self.rows.values().map(|entry| entry.second).collect();
+        let mut seconds: Vec<u32> = self.rows.iter().map(|(_, entry)| entry.second).collect();
         let drop = seconds.len() - limit;
         let (_, cut, _) = seconds.select_nth_unstable(drop.saturating_sub(1));
         let first_kept = cut.saturating_add(1);
-        self.rows.retain(|_, entry| entry.second >= first_kept);
+        self.rows.retain(|entry| entry.second >= first_kept);
         DateTime::from_timestamp(i64::from(first_kept), 0)
     }
 
@@ -202,7 +272,7 @@ impl Seen {
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&FORMAT.to_le_bytes());
         out.extend_from_slice(&(self.rows.len() as u64).to_le_bytes());
-        for (row, entry) in &self.rows {
+        for (row, entry) in self.rows.iter() {
             out.extend_from_slice(row);
             out.extend_from_slice(&entry.second.to_le_bytes());
             varint(&mut out, u64::from(entry.told.max(entry.at_hand())));
@@ -235,7 +305,7 @@ impl Seen {
             let row = input.array()?;
             let second = u32::from_le_bytes(input.array()?);
             let told = u32::try_from(input.varint()?).unwrap_or(u32::MAX);
-            seen.rows.insert(row, Entry { told, now: 0, second });
+            *seen.rows.entry(row) = Entry { told, now: 0, second };
         }
         for _ in 0..input.len(41)? {
             let key = input.array()?;

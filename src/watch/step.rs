@@ -13,6 +13,7 @@ use super::rule::Rule;
 use super::seen::{KeyEntry, Seen};
 use crate::planted::{self, Bug};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fingerprints that a watch keeps.
@@ -125,15 +126,16 @@ impl Head {
         keyed: bool,
         telling: &Telling<'_>,
     ) -> Vec<Alert> {
-        let mut groups: Vec<(&Group, Fold, Reason, u64)> = Vec::new();
+        let mut groups: Vec<(&Group, Cow<'_, Fold>, Reason, u64)> = Vec::new();
         let keys = if keyed { decide_keys(intake, seen, telling) } else { BTreeMap::new() };
         // A key may be met in several groups: what was held back of it is counted in the first.
         let mut counted: BTreeSet<u32> = BTreeSet::new();
         for (group, fold) in &intake.groups {
-            let mut fold = fold.clone();
+            let mut fold = Cow::Borrowed(fold);
             let (mut reason, mut suppressed) = (telling.reason, 0);
             if keyed {
                 let told = |key: u32| matches!(keys.get(&key), Some(Decision::Tell { .. }));
+                let fold = fold.to_mut();
                 fold.listed.retain(|c| told(c.key) && tells_instant(keys.get(&c.key), c.instant));
                 fold.unlisted.retain(|u| told(u.key));
                 let mut met: Vec<u32> = fold.listed.iter().map(|c| c.key).collect();
@@ -175,6 +177,7 @@ impl Head {
             let mut suppressed = 0;
             for (_, fold, _, held) in rest {
                 suppressed += held;
+                let fold = fold.into_owned();
                 for c in fold.listed {
                     if all.listed.len() < HITS_PER_ALERT {
                         all.listed.push(c);

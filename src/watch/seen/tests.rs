@@ -217,7 +217,7 @@ fn any_seen() -> impl Strategy<Value = Seen> {
         |(rows, keys)| {
             let mut seen = Seen::default();
             for (row, told, second) in rows {
-                seen.rows.insert(row, Entry { told, now: 0, second });
+                *seen.rows.entry(row) = Entry { told, now: 0, second };
             }
             for (key, told_at, held, held_first, held_last) in keys {
                 seen.set_key(key, KeyEntry { told_at, held, held_first, held_last });
