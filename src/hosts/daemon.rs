@@ -248,7 +248,13 @@ async fn lane(
 /// For each workspace with due watches, how many there were and how many failed. An alert outside watches for the absence
 /// of lines with `failed=0`.
 pub fn evaluated(report: &TickReport) -> Vec<String> {
-    let mut workspaces: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    #[derive(Default)]
+    struct Counts {
+        due: usize,
+        failed: usize,
+        put_off: usize,
+    }
+    let mut workspaces: BTreeMap<&str, Counts> = BTreeMap::new();
     for (label, outcome) in &report.watches {
         if matches!(outcome, Outcome::NotDue) {
             continue;
@@ -256,15 +262,16 @@ pub fn evaluated(report: &TickReport) -> Vec<String> {
         let workspace =
             label.rsplit_once(" on ").map_or(label.as_str(), |(_, workspace)| workspace);
         let counts = workspaces.entry(workspace).or_default();
-        counts.0 += 1;
-        // Put off is no failure, and not committed either.
-        let committed = !matches!(outcome, Outcome::Failed { .. } | Outcome::PutOff(_));
-        counts.1 += usize::from(!committed);
+        counts.due += 1;
+        counts.failed += usize::from(matches!(outcome, Outcome::Failed { .. }));
+        counts.put_off += usize::from(matches!(outcome, Outcome::PutOff(_)));
     }
     workspaces
         .into_iter()
-        .map(|(name, (watches, failed))| {
-            format!("evaluated workspace={name} watches={watches} failed={failed}")
+        // A watch that was put off did not fail, and is not committed either: that line would say that all is well.
+        .filter(|(_, counts)| counts.failed > 0 || counts.put_off == 0)
+        .map(|(name, Counts { due, failed, .. })| {
+            format!("evaluated workspace={name} watches={due} failed={failed}")
         })
         .collect()
 }
