@@ -89,7 +89,7 @@ fn human_report(engine: &Engine, done: &daemon::Once) {
     for name in &done.tick.off {
         talk(format!("error: receiver `{name}` is off: it refused everything; its alerts wait"));
     }
-    match done.tick.waiting {
+    match done.tick.waiting + done.left {
         0 => {}
         1 => talk("1 delivery waits: it is not due yet, or its receiver is off"),
         n => talk(format!("{n} deliveries wait: they are not due yet, or their receivers are off")),
@@ -163,7 +163,7 @@ fn json_report(done: &daemon::Once) -> serde_json::Value {
         .collect();
     json!({
         "watches": watches, "own": alerts(&done.tick.own), "deliveries": deliveries,
-        "waiting": done.tick.waiting, "receivers_off": done.tick.off, "errors": done.tick.errors,
+        "waiting": done.tick.waiting + done.left, "receivers_off": done.tick.off, "errors": done.tick.errors,
     })
 }
 

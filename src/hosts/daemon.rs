@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 /// Waits up to this are slept; longer ones are offered by the tick that finds them due.
 const SLEPT: TimeDelta = TimeDelta::seconds(30);
+/// How long a single tick may be at the deliveries to one receiver before it leaves the rest to the next one.
+const LANE: Duration = Duration::from_mins(1);
 /// No sleep is longer: due deliveries are looked for at least this often.
 const LONGEST_NAP: Duration = Duration::from_mins(1);
 /// How long deliveries may go on after the order to stop. A POST takes at most 30 s.
@@ -29,6 +31,8 @@ pub struct Once {
     pub tick: TickReport,
     /// The deliveries, in the order in which they were offered.
     pub deliveries: Vec<(Ticket, Result<Delivered, StateError>)>,
+    /// Deliveries that were offered and are left for the next tick.
+    pub left: u64,
 }
 
 /// Something worth telling.
@@ -64,21 +68,28 @@ pub async fn once(
     }
     let lanes = lanes.into_values().map(|tickets| async move {
         let mut done = Vec::new();
+        let mut left = 0;
         let mut broken = false;
         for ticket in tickets {
-            // A receiver that has just refused everything is not asked again in the same breath.
-            if broken {
-                break;
+            // A receiver that has just refused everything is not asked again in the same breath, and one that takes its time
+            // does not hold up the next tick: what is left is offered by that.
+            if broken || began.elapsed() > LANE {
+                left += 1;
+                continue;
             }
             let at = now + TimeDelta::from_std(began.elapsed()).unwrap_or_default();
             let delivered = engine.deliver(&ticket, at).await;
             broken = matches!(delivered, Ok(Delivered::Broken { .. }));
             done.push((ticket, delivered));
         }
-        done
+        (done, left)
     });
-    let deliveries = join_all(lanes).await.into_iter().flatten().collect();
-    Ok(Once { tick, deliveries })
+    let (mut deliveries, mut left) = (Vec::new(), 0);
+    for (done, more) in join_all(lanes).await {
+        deliveries.extend(done);
+        left += more;
+    }
+    Ok(Once { tick, deliveries, left })
 }
 
 /// Completes when the process is told to stop (SIGINT or SIGTERM).
@@ -294,7 +305,12 @@ pub fn log_tick(report: &TickReport) {
         tracing::info!("{line}");
     }
     for alert in &report.own {
-        tracing::warn!(alert.id = %alert.id, "hsmwatch: {}", alert.rule.meaning);
+        if alert.receivers.is_empty() {
+            // Nobody can be told: this line is all there is.
+            tracing::error!(alert.id = %alert.id, "hsmwatch: {}", alert.rule.meaning);
+        } else {
+            tracing::warn!(alert.id = %alert.id, "hsmwatch: {}", alert.rule.meaning);
+        }
     }
     for error in &report.errors {
         tracing::error!("state: {error}");

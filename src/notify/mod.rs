@@ -1,6 +1,7 @@
 //! Telling people: pure functions from an alert to a body, and from an answer to a verdict. One file a receiver kind.
 
 use crate::watch::alert::Alert;
+use crate::watch::own;
 use crate::watch::severity::Severity;
 use chrono::{DateTime, Utc};
 use std::fmt;
@@ -167,6 +168,7 @@ pub fn wants(receiver: &Receiver, rule_id: &str, severity: Severity) -> bool {
 /// The body for an alert, in the form of the receiver's kind.
 pub fn render(receiver: &Receiver, alert: &Alert) -> Body {
     match receiver.kind {
+        Kind::Teams if own::is_heartbeat(alert) => teams::heartbeat(alert.time, alert.first_seen),
         Kind::Teams => teams::render(alert, receiver.detail),
         Kind::Slack => slack::render(alert, receiver.detail),
         Kind::Webhook => webhook::render(alert, receiver.detail),

@@ -226,6 +226,12 @@ pub struct Own {
     pub collected_at: Option<DateTime<Utc>>,
 }
 
+/// Whether an alert is the sign of life that keeps an idle receiver in use.
+pub fn is_heartbeat(alert: &Alert) -> bool {
+    let condition = alert.group.get("condition").map(String::as_str);
+    alert.rule.id == OWN && condition == Some(Condition::Heartbeat.as_str())
+}
+
 /// The watch's id.
 pub fn watch_id() -> WatchId {
     WatchId { workspace: OWN.to_owned(), rule: OWN.to_owned() }
