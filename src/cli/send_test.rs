@@ -299,3 +299,6 @@ fn next(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

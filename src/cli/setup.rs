@@ -223,15 +223,16 @@ impl Setup {
         let (id, source, resource_id): (String, Arc<dyn LogSource>, Option<String>) =
             match &workspace.source {
                 Source::LogAnalytics { id, endpoint, resource_id } => {
-                    let endpoint = match endpoint {
-                        Some(url) => url.clone(),
-                        None => Url::parse(&format!("https://{}", cloud.query_host()))
-                            .map_err(|e| bad(e.to_string()))?,
-                    };
                     let azure = match cloud {
                         config::Cloud::Public => crate::azure::Cloud::Public,
                         config::Cloud::UsGov => crate::azure::Cloud::UsGov,
                         config::Cloud::China => crate::azure::Cloud::China,
+                    };
+                    let endpoint = match endpoint {
+                        Some(url) => url.clone(),
+                        None => {
+                            Url::parse(azure.query_endpoint()).map_err(|e| bad(e.to_string()))?
+                        }
                     };
                     let credential = for_endpoint(&endpoint, azure, |name| self.lookup.var(name))
                         .map_err(|e| bad(e.to_string()))?;
@@ -239,7 +240,7 @@ impl Setup {
                     let options = LogAnalyticsOptions {
                         endpoint,
                         workspace_id: id.clone(),
-                        scope: cloud.query_scope().to_owned(),
+                        scope: azure.query_scope().to_owned(),
                         credential,
                         http: crate::azure::client(loopback).map_err(|e| bad(e.to_string()))?,
                         wait: WAIT,

@@ -1,4 +1,4 @@
-//! The Azure clouds: which hosts stand for what.
+//! The word for an Azure cloud, and its portal. Where queries and tokens are asked for is the adapter's business.
 
 /// Which Azure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,33 +22,6 @@ impl Cloud {
             Self::Public => "public",
             Self::UsGov => "usgov",
             Self::China => "china",
-        }
-    }
-
-    /// Host of the Log Analytics query API.
-    pub const fn query_host(self) -> &'static str {
-        match self {
-            Self::Public => "api.loganalytics.azure.com",
-            Self::UsGov => "api.loganalytics.us",
-            Self::China => "api.loganalytics.azure.cn",
-        }
-    }
-
-    /// Scope of a token for the query API. The public one names the older host, as the service documents it.
-    pub const fn query_scope(self) -> &'static str {
-        match self {
-            Self::Public => "https://api.loganalytics.io/.default",
-            Self::UsGov => "https://api.loganalytics.us/.default",
-            Self::China => "https://api.loganalytics.azure.cn/.default",
-        }
-    }
-
-    /// Host of the Entra authority.
-    pub const fn authority_host(self) -> &'static str {
-        match self {
-            Self::Public => "login.microsoftonline.com",
-            Self::UsGov => "login.microsoftonline.us",
-            Self::China => "login.chinacloudapi.cn",
         }
     }
 

@@ -5,9 +5,9 @@ use super::file::dangling;
 use super::model::{Config, Receiver, Workspace};
 use super::problem::{Fault, Report, Setting, nearest};
 use super::reader::{Text, list};
-use super::value::spoken;
 use super::{Known, rules};
 use crate::notify::Kind;
+use crate::watch::duration;
 use crate::watch::schedule::Schedule;
 use crate::watch::severity::Severity;
 use chrono::TimeDelta;
@@ -81,16 +81,16 @@ fn times(draft: &Draft, report: &mut Report) -> Times {
     if times.overlap >= times.sweep {
         let fault = Fault::new(format!(
             "`overlap` ({}) must be less than `sweep` ({})",
-            spoken(times.overlap),
-            spoken(times.sweep)
+            duration::text(times.overlap),
+            duration::text(times.sweep)
         ));
         report.fail(&blame(&draft.sweep, &draft.overlap).bare(), fault);
     }
     if times.catch_up < times.overlap {
         let fault = Fault::new(format!(
             "`catch_up` ({}) must not be less than `overlap` ({})",
-            spoken(times.catch_up),
-            spoken(times.overlap)
+            duration::text(times.catch_up),
+            duration::text(times.overlap)
         ));
         report.fail(&blame(&draft.catch_up, &draft.overlap).bare(), fault);
     }

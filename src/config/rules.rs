@@ -4,7 +4,8 @@ use super::draft::DraftRule;
 use super::model::RulePlace;
 use super::problem::{Fault, Place, Report};
 use super::reader::{Reader, Section, Text};
-use super::value::{self, spoken};
+use super::value;
+use crate::watch::duration;
 use crate::watch::rule::RuleSpec;
 use crate::watch::schedule::Schedule;
 use chrono::TimeDelta;
@@ -186,12 +187,12 @@ pub(super) fn check(rule: &DraftRule, preset: bool, default: &Schedule, report: 
     {
         let fault = Fault::new(format!(
             "{} is less than twice `every` ({}), so a burst across two windows would be missed",
-            spoken(window),
-            spoken(every)
+            duration::text(window),
+            duration::text(every)
         ));
         let half = TimeDelta::seconds(window.num_seconds() / 2);
         let fault = if half >= TimeDelta::seconds(1) {
-            fault.hint(format!("every = \"{}\" or less in this rule", spoken(half)))
+            fault.hint(format!("every = \"{}\" or less in this rule", duration::text(half)))
         } else {
             fault.hint("a window of at least \"2s\"")
         };

@@ -4,6 +4,7 @@ use super::cloud::Cloud;
 use super::problem::{Fault, nearest};
 use super::reader::{Text, list};
 use crate::notify::{Detail, Kind};
+use crate::watch::duration::{self, BadDuration};
 use crate::watch::schedule::Schedule;
 use crate::watch::severity::Severity;
 use chrono::TimeDelta;
@@ -11,21 +12,20 @@ use ipnet::IpNet;
 
 const DURATION_HINT: &str = "an integer and s, m, h or d, such as \"5m\"";
 
-/// Longer than any log is kept; shorter than what would overflow an instant.
-const LONGEST: i64 = 3650 * 86_400;
-
 /// An integer and s, m, h or d.
 pub(super) fn duration(text: &Text) -> Result<TimeDelta, Fault> {
     let not = || Fault::new(format!("{} is not a duration", text.quoted()));
-    let seconds = seconds(&text.value).ok_or_else(|| {
-        let hint = compound(&text.value)
-            .map_or(DURATION_HINT.to_owned(), |one| format!("{DURATION_HINT}; here \"{one}\""));
-        not().hint(hint)
-    })?;
-    if seconds > LONGEST {
-        return Err(not().hint("at most \"3650d\""));
-    }
-    Ok(TimeDelta::seconds(seconds))
+    duration::parse(&text.value).map_err(|bad| match bad {
+        BadDuration::TooLong(_) => not().hint("at most \"3650d\""),
+        BadDuration::Form(_) => {
+            let here = compound(&text.value);
+            not().hint(
+                here.map_or(DURATION_HINT.to_owned(), |one| {
+                    format!("{DURATION_HINT}; here \"{one}\"")
+                }),
+            )
+        }
+    })
 }
 
 /// A duration of at least one second.
@@ -37,26 +37,10 @@ pub(super) fn positive(text: &Text) -> Result<TimeDelta, Fault> {
 pub(super) fn at_least(text: &Text, least: TimeDelta) -> Result<TimeDelta, Fault> {
     let duration = duration(text)?;
     if duration < least {
-        let fault = format!("{} is less than {}", text.quoted(), spoken(least));
+        let fault = format!("{} is less than {}", text.quoted(), duration::text(least));
         return Err(Fault::new(fault));
     }
     Ok(duration)
-}
-
-fn seconds(text: &str) -> Option<i64> {
-    let unit = text.chars().last()?;
-    let digits = text.strip_suffix(unit)?;
-    if digits.is_empty() || digits.len() > 12 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let factor = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    digits.parse::<i64>().ok()?.checked_mul(factor)
 }
 
 /// "1h30m" and the like in one unit.
@@ -66,21 +50,9 @@ fn compound(text: &str) -> Option<String> {
         return None;
     }
     for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        total = total.checked_add(seconds(part)?)?;
+        total = total.checked_add(duration::parse(part).ok()?.num_seconds())?;
     }
-    Some(spoken(TimeDelta::seconds(total)))
-}
-
-/// A duration in the largest unit that fits.
-pub(super) fn spoken(duration: TimeDelta) -> String {
-    let seconds = duration.num_seconds();
-    [(86_400, 'd'), (3_600, 'h'), (60, 'm')]
-        .into_iter()
-        .find(|(factor, _)| seconds > 0 && seconds % factor == 0)
-        .map_or_else(
-            || format!("{seconds}s"),
-            |(factor, unit)| format!("{}{unit}", seconds / factor),
-        )
+    Some(duration::text(TimeDelta::seconds(total)))
 }
 
 /// A cron expression.
