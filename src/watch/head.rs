@@ -318,6 +318,16 @@ impl Head {
         rule: &Rule,
         started_at: DateTime<Utc>,
     ) -> Self {
+        Self::begin(watch, workspace_name, Version::of(rule, started_at), started_at)
+    }
+
+    /// A head with this first version and nothing behind it.
+    pub(super) fn begin(
+        watch: WatchId,
+        workspace_name: &str,
+        version: Version,
+        started_at: DateTime<Utc>,
+    ) -> Self {
         Self {
             format: FORMAT,
             watch,
@@ -328,7 +338,7 @@ impl Head {
             floor: started_at,
             slot: None,
             sweep: Sweep { previous: started_at, cursor: None },
-            versions: vec![Version::of(rule, started_at)],
+            versions: vec![version],
             health: Health::default(),
             stuck: None,
             gaps: Vec::new(),

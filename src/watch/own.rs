@@ -247,29 +247,8 @@ pub fn start(now: DateTime<Utc>) -> Head {
         key: Vec::new(),
         summary: true,
     };
-    Head {
-        format: super::head::FORMAT,
-        watch: watch_id(),
-        workspace_name: OWN.to_owned(),
-        commit: String::new(),
-        started_at: now,
-        watermark: now,
-        floor: now,
-        slot: None,
-        sweep: super::head::Sweep { previous: now, cursor: None },
-        versions: vec![version],
-        health: super::head::Health::default(),
-        stuck: None,
-        gaps: Vec::new(),
-        seen: None,
-        seen_rows: 0,
-        digest_due: None,
-        outbox: Vec::new(),
-        held: None,
-        recent: Vec::new(),
-        hours: Vec::new(),
-        own: Some(Own::default()),
-    }
+    let head = Head::begin(watch_id(), OWN, version, now);
+    Head { own: Some(Own::default()), ..head }
 }
 
 /// Compares what is the matter with what has been told. Answers the alerts: once for what is new, once for what is well again.

@@ -177,3 +177,28 @@ impl RuleSpec {
         }
     }
 }
+
+/// A rule with nothing special about it, for tests to change.
+#[cfg(test)]
+pub(crate) fn plain(id: &str, query: &str) -> Rule {
+    Rule {
+        id: id.to_owned(),
+        title: "Title".to_owned(),
+        severity: Severity::High,
+        query: query.to_owned(),
+        exclude: None,
+        schedule: Schedule::Every(TimeDelta::minutes(5)),
+        kind: Kind::Event { lookback: None },
+        key: Vec::new(),
+        renotify: None,
+        group_by: None,
+        workspaces: None,
+        receivers: None,
+        meaning: String::new(),
+        why: String::new(),
+        action: String::new(),
+        false_positives: String::new(),
+        runbook: None,
+        attack: None,
+    }
+}

@@ -9,7 +9,7 @@ use crate::watch::alert::Interval;
 use crate::watch::own::OWN;
 use crate::watch::plan::Timing;
 use crate::watch::row::{Columns, Row, Value};
-use crate::watch::rule::{Kind as RuleKind, Rule};
+use crate::watch::rule::{Rule, plain};
 use crate::watch::schedule::Schedule;
 use crate::watch::severity::Severity;
 use async_trait::async_trait;
@@ -126,24 +126,10 @@ impl LogSource for SimSource {
 
 fn rule(letters: &str) -> Rule {
     Rule {
-        id: "letters".to_owned(),
         title: "Letters".to_owned(),
-        severity: Severity::High,
-        query: format!("letters {letters}"),
-        exclude: None,
         schedule: Schedule::Every(minutes(1)),
-        kind: RuleKind::Event { lookback: None },
-        key: Vec::new(),
-        renotify: None,
         group_by: Some(vec!["OperationName".to_owned()]),
-        workspaces: None,
-        receivers: None,
-        meaning: String::new(),
-        why: String::new(),
-        action: String::new(),
-        false_positives: String::new(),
-        runbook: None,
-        attack: None,
+        ..plain("letters", &format!("letters {letters}"))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::watch::head::{Head, WatchId};
 use crate::watch::own;
 use crate::watch::plan::Timing;
 use crate::watch::row::{Columns, Row, Value};
-use crate::watch::rule::{Kind as RuleKind, Rule};
+use crate::watch::rule::{Kind as RuleKind, Rule, plain};
 use crate::watch::schedule::Schedule;
 use crate::watch::severity::Severity;
 use async_trait::async_trait;
@@ -47,24 +47,9 @@ fn row(time: DateTime<Utc>, group: &str, name: &str) -> Row {
 
 fn rule(id: &str) -> Rule {
     Rule {
-        id: id.to_owned(),
         title: format!("Title of {id}"),
-        severity: Severity::High,
-        query: "CloudHsmServiceOperationAuditLogs".to_owned(),
-        exclude: None,
-        schedule: Schedule::Every(minutes(5)),
-        kind: RuleKind::Event { lookback: None },
-        key: Vec::new(),
-        renotify: None,
         group_by: Some(vec!["OperationName".to_owned()]),
-        workspaces: None,
-        receivers: None,
-        meaning: String::new(),
-        why: String::new(),
-        action: String::new(),
-        false_positives: String::new(),
-        runbook: None,
-        attack: None,
+        ..plain(id, "CloudHsmServiceOperationAuditLogs")
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::alert::{AlertRule, AlertWorkspace, Hit, Links, Reason};
 use super::super::schedule::Schedule;
 use super::*;
+use crate::watch::rule::plain;
 use serde_json::Map;
 
 fn t0() -> DateTime<Utc> {
@@ -14,26 +15,7 @@ fn at(minutes: i64) -> DateTime<Utc> {
 }
 
 fn rule(query: &str) -> Rule {
-    Rule {
-        id: "r".to_owned(),
-        title: "Title".to_owned(),
-        severity: Severity::High,
-        query: query.to_owned(),
-        exclude: None,
-        schedule: Schedule::Every(TimeDelta::minutes(5)),
-        kind: Kind::Event { lookback: None },
-        key: Vec::new(),
-        renotify: None,
-        group_by: None,
-        workspaces: None,
-        receivers: None,
-        meaning: String::new(),
-        why: String::new(),
-        action: String::new(),
-        false_positives: String::new(),
-        runbook: None,
-        attack: None,
-    }
+    plain("r", query)
 }
 
 fn head() -> Head {

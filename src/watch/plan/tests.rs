@@ -1,9 +1,8 @@
 //! Which time is asked for: tiling, floor, sweep, halves, versions, instants of window rules.
 
 use super::super::head::{Gap, Version, WatchId};
-use super::super::rule::Rule;
+use super::super::rule::{Rule, plain};
 use super::super::schedule::Schedule;
-use super::super::severity::Severity;
 use super::*;
 use proptest::prelude::*;
 
@@ -20,26 +19,7 @@ fn span(from: i64, to: i64) -> Interval {
 }
 
 fn rule(kind: Kind, every: i64) -> Rule {
-    Rule {
-        id: "r".to_owned(),
-        title: String::new(),
-        severity: Severity::Low,
-        query: "T".to_owned(),
-        exclude: None,
-        schedule: Schedule::Every(TimeDelta::minutes(every)),
-        kind,
-        key: Vec::new(),
-        renotify: None,
-        group_by: None,
-        workspaces: None,
-        receivers: None,
-        meaning: String::new(),
-        why: String::new(),
-        action: String::new(),
-        false_positives: String::new(),
-        runbook: None,
-        attack: None,
-    }
+    Rule { schedule: Schedule::Every(TimeDelta::minutes(every)), kind, ..plain("r", "T") }
 }
 
 fn head() -> Head {

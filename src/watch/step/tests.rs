@@ -5,8 +5,7 @@ use super::super::fingerprint::Scope;
 use super::super::head::{Batch, WatchId};
 use super::super::intake::Reading;
 use super::super::row::{Columns, Row, Value};
-use super::super::rule::Kind;
-use super::super::schedule::Schedule;
+use super::super::rule::{Kind, plain};
 use super::super::severity::Severity;
 use super::*;
 use proptest::prelude::*;
@@ -22,24 +21,11 @@ fn at(minutes: i64) -> DateTime<Utc> {
 
 fn rule(kind: Kind, key: &[&str], renotify: Option<i64>) -> Rule {
     Rule {
-        id: "r".to_owned(),
-        title: "Title".to_owned(),
-        severity: Severity::High,
-        query: TABLE.to_owned(),
-        exclude: None,
-        schedule: Schedule::Every(TimeDelta::minutes(5)),
         kind,
         key: key.iter().map(|key| (*key).to_owned()).collect(),
         renotify: renotify.map(TimeDelta::minutes),
         group_by: Some(vec!["Group".to_owned()]),
-        workspaces: None,
-        receivers: None,
-        meaning: String::new(),
-        why: String::new(),
-        action: String::new(),
-        false_positives: String::new(),
-        runbook: None,
-        attack: None,
+        ..plain("r", TABLE)
     }
 }
 
