@@ -90,7 +90,7 @@ pub async fn serve(
             tracing::info!("stopping: what is under way has {} s to end", GRACE.as_secs());
             nap(GRACE).await;
         } else {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     tokio::select! {
