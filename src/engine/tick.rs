@@ -148,10 +148,8 @@ impl Engine {
     ) -> Result<TickReport, StateError> {
         let keys: Vec<String> = watches.iter().map(|watch| watch.id().key()).collect();
         let mut tended = self.look(keys).await?;
-        let mut report = TickReport {
-            off: tended.off.keys().cloned().collect(),
-            ..TickReport::default()
-        };
+        let mut report =
+            TickReport { off: tended.off.keys().cloned().collect(), ..TickReport::default() };
         let mut jobs = Vec::new();
         for (index, watch) in watches.iter().enumerate() {
             let key = watch.id().key();
@@ -221,9 +219,10 @@ impl Engine {
         let mut outcomes: Vec<(usize, String, Outcome)> = left
             .into_iter()
             .map(|(index, label)| {
-                let error = "not over when the time of the tick was; what it has committed counts, \
+                let error =
+                    "not over when the time of the tick was; what it has committed counts, \
                              and the next tick goes on"
-                    .to_owned();
+                        .to_owned();
                 let kind = FailureKind::Unavailable;
                 (index, label, Outcome::Failed { kind, error, alerts: Vec::new() })
             })

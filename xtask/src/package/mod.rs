@@ -8,9 +8,13 @@ mod assemble;
 mod check;
 #[cfg(test)]
 mod fixture;
+mod inspect;
+mod zip;
 
 pub use assemble::{Contents, Source, assemble, assemble_from};
 pub use check::check;
+pub use inspect::{Glibc, Linkage, inspect};
+pub use zip::zip;
 
 /// What the handler answers, each by the name of its function.
 pub const FUNCTIONS: [&str; 5] = ["dead-letter", "deliver", "evaluate", "status", "tick"];
