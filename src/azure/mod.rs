@@ -1,5 +1,6 @@
 //! Adapters for Azure: identity, the Log Analytics query API and storage accounts.
 
+pub mod blob;
 mod cell;
 mod decode;
 mod errors;
