@@ -28,6 +28,8 @@ use std::sync::Arc;
 use url::Url;
 
 const FILE: &str = "hsmwatch.toml";
+/// The source of a configuration without a file.
+const ENVIRONMENT: &str = "environment";
 
 /// A rule, ready to be watched.
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
                 "there is no {FILE} here and no --config; `hsmwatch demo` needs neither"
             ))
         })?;
-        return finish(loaded, "environment".to_owned(), lookup);
+        return finish(loaded, ENVIRONMENT.to_owned(), lookup);
     };
     let name = path.display().to_string();
     let lookup = System::beside(&path);
@@ -88,6 +90,11 @@ pub(crate) fn find(context: &Context) -> Result<Option<Setup>, Stop> {
         return Ok(None);
     }
     load(context).map(Some)
+}
+
+/// Where the configuration comes from, as the user would name it, whether or not it can be read.
+pub(crate) fn source(context: &Context) -> String {
+    file(context).map_or_else(|| ENVIRONMENT.to_owned(), |path| path.display().to_string())
 }
 
 /// The configuration's file, if it has one.
