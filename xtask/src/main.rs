@@ -13,6 +13,7 @@ use xtask::root;
 mod demo_events;
 mod figures;
 mod kql;
+mod npm;
 mod pack;
 mod steps;
 

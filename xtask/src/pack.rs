@@ -62,6 +62,11 @@ pub(crate) fn plain() -> Result<Package> {
     make(&Options::default())
 }
 
+/// A package of this repository, without a configuration, around this program or one that is built.
+pub(crate) fn of(binary: Option<PathBuf>, out: &Path) -> Result<Package> {
+    make(&Options { binary, out: Some(out.to_path_buf()), config: None })
+}
+
 /// The options, or `None` where help was asked for.
 fn parse(args: &[String]) -> Result<Option<Options>> {
     let mut options = Options::default();
