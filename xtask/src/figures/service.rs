@@ -95,7 +95,7 @@ fn converse(stream: &TcpStream, answer: &impl Fn(&str) -> Arc<Vec<u8>>) -> Resul
 /// One request to the handler, as the host makes it, and the body of a good answer.
 pub(super) fn ask(port: u16, method: &str, path: &str, body: &str) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(Duration::from_mins(1)))?;
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\

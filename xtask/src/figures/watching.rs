@@ -22,16 +22,16 @@ struct Run {
 /// Nothing new; 10,000 rows all new and none new; 500,000 rows, beside bare JSON parsing of the same bytes.
 pub(super) fn measure(binary: &Path, runs: usize) -> Result<()> {
     let bed = Bed::start()?;
-    let quiet = bed.case(&binary, runs, 0)?;
+    let quiet = bed.case(binary, runs, 0)?;
     println!("run --once, nothing new: {}", figure(&quiet.none_new));
-    let small = bed.case(&binary, runs, 10_000)?;
+    let small = bed.case(binary, runs, 10_000)?;
     println!("10,000 rows all new: {}, {}", figure(&small.all_new), rate(10_000, &small.all_new));
     println!(
         "10,000 rows none new: {}, {}",
         figure(&small.none_new),
         rate(10_000, &small.none_new)
     );
-    let large = bed.case(&binary, runs.min(3), 500_000)?;
+    let large = bed.case(binary, runs.min(3), 500_000)?;
     println!("500,000 rows all new ({:.0} MB): {}", mb(large.bytes), figure(&large.all_new));
     println!("500,000 rows none new: {}", figure(&large.none_new));
     let bare = median_time(&large.bare);
