@@ -8,7 +8,7 @@ use std::process::Command;
 use toml::Value;
 
 /// The files that the patterns of `rules` match, sorted.
-pub(super) fn rule_files(config: &Path) -> Result<Vec<PathBuf>> {
+pub fn rule_files(config: &Path) -> Result<Vec<PathBuf>> {
     let shown = config.display();
     let text = fs::read_to_string(config).with_context(|| format!("cannot read `{shown}`"))?;
     let table: toml::Table = text.parse().with_context(|| format!("`{shown}` is no TOML"))?;
@@ -42,7 +42,7 @@ pub(super) fn rule_files(config: &Path) -> Result<Vec<PathBuf>> {
 
 /// Has the program check the configuration, and returns the variables that are not set here: secrets are not where
 /// packages are built. Those get values of the right form, so that everything else is checked.
-pub(super) fn check(binary: &Path, config: &Path) -> Result<Vec<String>> {
+pub fn accept(binary: &Path, config: &Path) -> Result<Vec<String>> {
     let first = ask(binary, config, &BTreeMap::new())?;
     let missing: BTreeMap<String, String> =
         first.iter().filter_map(|problem| unset(problem)).collect();
