@@ -263,6 +263,8 @@ fn a_configuration_with_mistakes_is_not_packaged() {
     // Found only once the variables have values.
     let rule = RULE.replace("| where", "| summarize count() by HsmInstance | where");
     Configuration::new("", &rule).refused(&["rules/mine.toml", "summarize"]);
+    Configuration::new("", &RULE.replace("\"critical\"", "{ env = \"PACKAGED_SEVERITY\" }"))
+        .refused(&["without the variable `PACKAGED_SEVERITY`"]);
     let secret = "[[receiver]]\nname = \"more\"\nkind = \"slack\"\nurl = { file = \"url.txt\" }\n";
     Configuration::new(secret, RULE).refused(&["`url.txt`", "cannot be read"]);
 }
