@@ -102,7 +102,7 @@ pub(crate) fn finish(
     source: String,
     lookup: System,
 ) -> Result<Setup, Stop> {
-    let config::Loaded { config, mut warnings } = loaded;
+    let config::Loaded { config, mut warnings, .. } = loaded;
     let (rules, more) = rules(&config)?;
     warnings.extend(more);
     Ok(Setup { config, rules, warnings, source, lookup })

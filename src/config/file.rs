@@ -4,7 +4,7 @@ use super::draft::{Draft, DraftReceiver, DraftWorkspace};
 use super::lookup::Lookup;
 use super::model::{Source, State};
 use super::problem::{Fault, Report, Setting, shown};
-use super::reader::{Document, Reader, Section, Text, list, path, pattern};
+use super::reader::{Document, Reader, Section, Text, list, pattern};
 use super::{address, rules, secret, value};
 use crate::notify::Kind;
 use crate::watch::schedule::Schedule;
@@ -113,7 +113,19 @@ fn state(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<State> {
         account_url,
         container: container.map_or(address::CONTAINER.to_owned(), |(container, _)| container),
     });
-    account.or_else(|| folder.map(|(folder, _)| State::Folder(path(reader.lookup, &folder))))
+    account.or_else(|| {
+        let (folder, setting) = folder?;
+        on_disk(reader, &setting, &folder).map(State::Folder)
+    })
+}
+
+/// A path of this machine. What a configuration from elsewhere says must be absolute.
+fn on_disk(reader: &mut Reader<'_>, setting: &Setting, path: &str) -> Option<PathBuf> {
+    let found = reader.lookup.on_disk(path).ok_or_else(|| {
+        Fault::new("a relative path leads nowhere: the configuration is not on this machine")
+            .hint("an absolute path")
+    });
+    reader.report.check(setting, found)
 }
 
 fn workspace(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftWorkspace {
@@ -148,9 +160,16 @@ fn workspace(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftWorkspa
             let fault = Fault::new("is empty").hint("logs = [\"exports/**/*.json\"]");
             reader.fail_at(section, "logs", fault);
         }
-        let checked =
-            logs.iter().filter_map(|text| reader.report.check(&text.setting, value::pattern(text)));
-        checked.map(|glob| pattern(reader.lookup, &glob)).collect::<Vec<_>>()
+        let mut globs = Vec::new();
+        for text in &logs {
+            let Some(glob) = reader.report.check(&text.setting, value::pattern(text)) else {
+                continue;
+            };
+            if on_disk(reader, &text.setting, &glob).is_some() {
+                globs.push(pattern(reader.lookup, &glob));
+            }
+        }
+        globs
     });
     reader.finish(section, None);
     let source = match (&id, globs) {
@@ -210,7 +229,7 @@ fn receiver_url(
     section: &mut Section<'_>,
     kind: Option<Kind>,
 ) -> Option<super::model::Address> {
-    let text = reader.string(section, "url")?;
+    let text = reader.secret(section, "url")?;
     let address = reader.report.check(&text.setting, address::receiver(kind, &text))?;
     if let (Some(Kind::Webhook), Some(better)) = (kind, address::better_kind(&text)) {
         let fault =
@@ -225,8 +244,11 @@ fn secrets(
     section: &mut Section<'_>,
     kind: Option<Kind>,
 ) -> Vec<secrecy::SecretString> {
-    let current = reader.parsed(section, "secret", secret::signing);
-    let previous = reader.strings(section, "previous_secrets").unwrap_or_default();
+    let current = reader.secret(section, "secret").and_then(|text| {
+        let secret = reader.report.check(&text.setting, secret::signing(&text))?;
+        Some((secret, text.setting))
+    });
+    let previous = reader.secrets(section, "previous_secrets").unwrap_or_default();
     let unsigned = reader.boolean(section, "unsigned");
     let has_secret = section.has("secret");
     match &unsigned {
