@@ -252,13 +252,13 @@ fn glob_pattern() -> impl Strategy<Value = String> {
         Just("[!a]*".to_owned()),
         Just("[[]*".to_owned()),
         Just("[a/b]".to_owned()),
-        Just(".".to_owned()),
         Just(String::new()),
         "[ab.é]{1,3}",
         "[ab]\\*",
     ];
-    prop::collection::vec(part, 1..4)
-        .prop_map(|parts| parts.join("/"))
+    let before = prop_oneof![Just(""), Just("./")];
+    (before, prop::collection::vec(part, 1..4))
+        .prop_map(|(before, parts)| format!("{before}{}", parts.join("/")))
         .prop_filter("relative, and inside", |p| !p.starts_with('/') && !p.contains(".."))
 }
 
