@@ -119,6 +119,19 @@ fn state(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<State> {
     })
 }
 
+/// `[state]` of a document of which nothing else need be right.
+pub(super) fn state_alone(
+    document: &Document<'_>,
+    lookup: &dyn Lookup,
+    report: &mut Report,
+) -> Option<State> {
+    let table = document.parse_until_error()?;
+    let mut root = Section::document(&table, document);
+    let mut reader = Reader { document, lookup, report };
+    let mut section = reader.table(&mut root, "state", "[state]")?;
+    state(&mut reader, &mut section)
+}
+
 /// A path of this machine. What a configuration from elsewhere says must be absolute.
 fn on_disk(reader: &mut Reader<'_>, setting: &Setting, path: &str) -> Option<PathBuf> {
     let found = reader.lookup.on_disk(path).ok_or_else(|| {

@@ -91,3 +91,17 @@ pub fn load(input: Input<'_>, known: &Known, lookup: &dyn Lookup) -> Result<Load
         }])),
     }
 }
+
+/// Where state lives, if that alone can be read, whatever else is wrong.
+pub fn state(input: Input<'_>, lookup: &dyn Lookup) -> Option<State> {
+    let mut report = Report::default();
+    match input {
+        Input::File { name, text } => {
+            let document = Document { name: Arc::from(name), text };
+            let state = file::state_alone(&document, lookup, &mut report);
+            state.filter(|_| !report.failed())
+        }
+        // What else is missing there is another's business.
+        Input::Environment => environment::read(lookup, &mut report).state,
+    }
+}

@@ -48,6 +48,15 @@ impl Document<'_> {
         }
         errors.is_empty().then_some(table)
     }
+
+    /// The document before its first syntax error, if its `[state]` ends there: what comes after one may be anything.
+    pub(super) fn parse_until_error(&self) -> Option<Spanned<DeTable<'_>>> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        let first = errors.iter().filter_map(|error| Some(error.span()?.start)).min();
+        let state = table.get_ref().get("state")?.get_ref().as_table()?;
+        let end = state.values().map(|value| value.span().end).max().unwrap_or(0);
+        (errors.is_empty() || first.is_some_and(|first| end < first)).then_some(table)
+    }
 }
 
 /// A table, and the keys that were asked of it: what was never asked for is unknown.
