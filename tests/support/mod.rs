@@ -17,5 +17,6 @@ pub(crate) mod fake_identity;
 pub(crate) mod fake_logs;
 pub(crate) mod fake_receiver;
 pub(crate) mod gate;
+pub(crate) mod package;
 pub(crate) mod server;
 pub(crate) mod state;
