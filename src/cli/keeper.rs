@@ -79,7 +79,8 @@ impl Good {
     /// With the versions of its blobs.
     pub(crate) fn with_etags<'e>(self, etag: impl Fn(&Path) -> Option<&'e str>) -> Self {
         let paths = self.files.keys().cloned().chain([PathBuf::new()]);
-        let etags = paths.filter_map(|path| Some((path.clone(), etag(&path)?.to_owned()))).collect();
+        let etags =
+            paths.filter_map(|path| Some((path.clone(), etag(&path)?.to_owned()))).collect();
         Self { etags, ..self }
     }
 
@@ -155,10 +156,7 @@ pub(crate) async fn keep(store: &dyn StateStore, good: &Good) -> Result<(), Keep
 }
 
 /// The version of the configuration at `address` that is kept.
-pub(crate) async fn kept(
-    store: &dyn StateStore,
-    address: &str,
-) -> Result<Option<Good>, KeepError> {
+pub(crate) async fn kept(store: &dyn StateStore, address: &str) -> Result<Option<Good>, KeepError> {
     let Some(document) = store.read(NAME).await? else { return Ok(None) };
     Ok(Some(Good::decode(&document)?).filter(|good| good.address == address))
 }
@@ -183,8 +181,11 @@ mod tests {
             text: text.to_owned(),
             files: [(path("conf/rules/a.toml"), "[[rule]]".to_owned())].into(),
             patterns: [("conf/rules/*".to_owned(), vec![path("conf/rules/a.toml")])].into(),
-            etags: [(path(""), "\"1\"".to_owned()), (path("conf/rules/a.toml"), "\"2\"".to_owned())]
-                .into(),
+            etags: [
+                (path(""), "\"1\"".to_owned()),
+                (path("conf/rules/a.toml"), "\"2\"".to_owned()),
+            ]
+            .into(),
         }
     }
 
@@ -199,7 +200,11 @@ mod tests {
         let first = store.read(NAME).await.unwrap().unwrap();
         let later = Good { since: Utc::now(), etags: BTreeMap::new(), ..good("a") };
         keep(&store, &later).await.unwrap();
-        assert_eq!(store.read(NAME).await.unwrap().unwrap().etag, first.etag, "written for nothing");
+        assert_eq!(
+            store.read(NAME).await.unwrap().unwrap().etag,
+            first.etag,
+            "written for nothing"
+        );
         keep(&store, &good("b")).await.unwrap();
         assert_eq!(kept(&store, &address).await.unwrap(), Some(good("b")));
         forget(&store).await.unwrap();

@@ -92,7 +92,11 @@ impl Origin {
             }
             Self::Blob(container) => {
                 container.text == text
-                    && asked.still(&Fetched::new(&container.place, &container.blobs, &self.lookup()))
+                    && asked.still(&Fetched::new(
+                        &container.place,
+                        &container.blobs,
+                        &self.lookup(),
+                    ))
             }
         }
     }
@@ -110,8 +114,23 @@ impl Origin {
         loaded.map_err(|problems| Stop::from(problems).sentence())
     }
 
+    /// Where a text of this configuration says that state lives, if it does so clearly.
+    pub(crate) fn state(&self, text: &str) -> Option<config::State> {
+        let machine = self.lookup();
+        match self {
+            Self::Environment => None,
+            Self::File(path) => {
+                config::state(Input::File { name: &path.display().to_string(), text }, &machine)
+            }
+            Self::Blob(container) => {
+                let world = Fetched::new(&container.place, &container.blobs, &machine);
+                config::state(Input::File { name: &container.place.file(), text }, &world)
+            }
+        }
+    }
+
     /// The text of the file.
-    fn text(&self) -> Result<String, String> {
+    pub(crate) fn text(&self) -> Result<String, String> {
         match self {
             Self::Environment => Ok(String::new()),
             Self::File(path) => System::here().read(path).map_err(|why| {
@@ -130,7 +149,10 @@ impl Origin {
         let machine = self.lookup();
         let container = match self {
             Self::Environment => {
-                return Ok((config::load(Input::Environment, &known(), &machine), Asked::default()));
+                return Ok((
+                    config::load(Input::Environment, &known(), &machine),
+                    Asked::default(),
+                ));
             }
             Self::File(path) => {
                 return Ok(recorded(&path.display().to_string(), text, good, &machine));
@@ -148,10 +170,9 @@ impl Origin {
                 container.keep_only(wanted);
                 return Ok((loaded, asked));
             }
-            container
-                .fetch(missing)
-                .await
-                .map_err(|why| format!("what is beside the configuration `{name}` cannot be read: {why}"))?;
+            container.fetch(missing).await.map_err(|why| {
+                format!("what is beside the configuration `{name}` cannot be read: {why}")
+            })?;
         }
         Err(format!("the configuration `{name}` asks for more and more files"))
     }
@@ -192,9 +213,13 @@ impl Container {
         let lookup = System::here();
         let secret = storage_secret(&lookup)?;
         let cloud = cloud(&place);
-        let made = storage::key(&place.account_url, secret.as_ref(), cloud, |name| lookup.var(name))
-            .and_then(|(key, who)| Remote::new(&place.account_url, &place.container, &key, who));
-        let remote = made.map_err(|e| Stop::usage(format!("the configuration `{}`: {e}", place.file())))?;
+        let made =
+            storage::key(&place.account_url, secret.as_ref(), cloud, |name| lookup.var(name))
+                .and_then(|(key, who)| {
+                    Remote::new(&place.account_url, &place.container, &key, who)
+                });
+        let remote =
+            made.map_err(|e| Stop::usage(format!("the configuration `{}`: {e}", place.file())))?;
         Ok(Self {
             place,
             remote,
@@ -204,11 +229,6 @@ impl Container {
             etags: BTreeMap::new(),
             wanted: Wanted::default(),
         })
-    }
-
-    /// Where it is.
-    pub(crate) fn place(&self) -> &BlobPlace {
-        &self.place
     }
 
     /// The version of a file as of the last refresh, if it is a blob.

@@ -1,6 +1,7 @@
 //! From configuration to engine: the only place that knows both.
 
 use super::Context;
+use super::origin::Origin;
 use super::report::{Stop, talk};
 use crate::azure::identity::for_endpoint;
 use crate::azure::logs::{LogAnalytics, LogAnalyticsOptions, PAUSES, WAIT};
@@ -23,11 +24,11 @@ use crate::watch::rule::Rule;
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use url::Url;
 
-const FILE: &str = "hsmwatch.toml";
+pub(crate) const FILE: &str = "hsmwatch.toml";
 
 /// A rule, ready to be watched.
 #[derive(Clone, Debug)]
@@ -60,40 +61,44 @@ pub(crate) fn known() -> Known {
     }
 }
 
-/// Reads the configuration: the file named, `hsmwatch.toml`, or the environment alone.
+/// Reads the configuration: the file or blob named, `hsmwatch.toml`, or the environment alone.
 pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
-    let Some(path) = file(context) else {
-        let lookup = System::here();
-        let loaded = config::load(Input::Environment, &known(), &lookup).map_err(|problems| {
-            Stop::from(problems).hint(format!(
-                "there is no {FILE} here and no --config; `hsmwatch demo` needs neither"
-            ))
-        })?;
-        return finish(loaded, "environment".to_owned(), lookup);
+    let mut origin = Origin::of(context)?;
+    let (source, lookup) = (origin.source(), origin.lookup());
+    let loaded = match &mut origin {
+        Origin::Environment => {
+            config::load(Input::Environment, &known(), &lookup).map_err(|problems| {
+                Stop::from(problems).hint(format!(
+                    "there is no {FILE} here and no --config; `hsmwatch demo` needs neither"
+                ))
+            })?
+        }
+        Origin::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                Stop::usage(format!("cannot read the configuration `{source}`: {e}"))
+                    .hint("name it with --config or HSMWATCH_CONFIG")
+            })?;
+            config::load(Input::File { name: &source, text: &text }, &known(), &lookup)?
+        }
+        Origin::Blob(_) => {
+            let read = async {
+                origin.refresh().await?;
+                origin.read().await
+            };
+            let version = super::runtime()?.block_on(read).map_err(Stop::usage)?;
+            version.loaded?
+        }
     };
-    let name = path.display().to_string();
-    let lookup = System::beside(&path);
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        Stop::usage(format!("cannot read the configuration `{name}`: {e}"))
-            .hint("name it with --config or HSMWATCH_CONFIG")
-    })?;
-    let loaded = config::load(Input::File { name: &name, text: &text }, &known(), &lookup)?;
-    finish(loaded, name, lookup)
+    finish(loaded, source, lookup)
 }
 
 /// The configuration if there is one: for verbs that also work without.
 pub(crate) fn find(context: &Context) -> Result<Option<Setup>, Stop> {
     let set = |name: &str| System::here().var(name).is_some_and(|value| !value.trim().is_empty());
-    if file(context).is_none() && !set("HSMWATCH_WORKSPACE_ID") {
+    if context.config.is_none() && !Path::new(FILE).is_file() && !set("HSMWATCH_WORKSPACE_ID") {
         return Ok(None);
     }
     load(context).map(Some)
-}
-
-/// The configuration's file, if it has one.
-fn file(context: &Context) -> Option<PathBuf> {
-    let default = Path::new(FILE);
-    context.config.clone().or_else(|| default.is_file().then(|| default.to_owned()))
 }
 
 /// Builds the rules of a configuration that was read.
@@ -199,15 +204,7 @@ impl Setup {
 
     /// Where state lives.
     pub(crate) fn store(&self) -> Result<Arc<dyn StateStore>, Stop> {
-        match &self.config.state {
-            State::Folder(path) => {
-                let store = DiskStore::open(path).map_err(|e| Stop::no(e.to_string()))?;
-                Ok(Arc::new(store))
-            }
-            State::Blob { .. } => Err(Stop::usage(
-                "`[state] account_url`: state in Blob Storage is not there yet: use `path`",
-            )),
-        }
+        open(&self.config.state, &self.lookup)
     }
 
     /// The workspaces, with the way to each.
@@ -297,6 +294,19 @@ impl Setup {
     pub(crate) fn timing(&self) -> Timing {
         let Config { overlap, sweep, sweep_every, catch_up, .. } = self.config;
         Timing { overlap, sweep, sweep_every, catch_up }
+    }
+}
+
+/// The store at a place.
+pub(crate) fn open(state: &State, _lookup: &System) -> Result<Arc<dyn StateStore>, Stop> {
+    match state {
+        State::Folder(path) => {
+            let store = DiskStore::open(path).map_err(|e| Stop::no(e.to_string()))?;
+            Ok(Arc::new(store))
+        }
+        State::Blob { .. } => Err(Stop::usage(
+            "`[state] account_url`: state in Blob Storage is not there yet: use `path`",
+        )),
     }
 }
 

@@ -6,11 +6,12 @@ use super::keeper::{self, Good, KeepError};
 use super::origin::{Origin, Version};
 use super::report::Stop;
 use super::setup::{self, Setup};
-use crate::config::{self, Asked, Input, Lookup as _, Problem};
+use crate::config::{self, Asked, Input, Problem};
 use crate::hosts::daemon::clock;
 use crate::hosts::functions::{App, Current, Refused, Supply};
 use crate::ports::StateStore;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -35,8 +36,6 @@ struct Memory {
     made_of: Option<(String, Asked)>,
     /// A good version that is yet to be kept.
     unkept: Option<(Good, Vec<Problem>)>,
-    /// Whether a kept version was looked for, and what came of it.
-    restored: Option<Result<(), String>>,
     /// When the last look began.
     began: Option<Instant>,
     /// When the last look ended.
@@ -122,7 +121,7 @@ impl Memory {
         let version = origin.read().await?;
         let loaded = version.loaded.clone().map_err(|problems| Stop::from(problems).sentence())?;
         let exposed = loaded.exposed.clone();
-        let app = made(loaded, origin).map_err(Stop::sentence)?;
+        let app = made(loaded, origin).map_err(|stop| stop.sentence())?;
         Ok(Some((app, version, exposed)))
     }
 
@@ -134,57 +133,29 @@ impl Memory {
     /// Goes on with the version that is kept in the state, if there is one. Answers why the newest is refused, and why the kept
     /// one is of no use, if so.
     async fn restore(&mut self, origin: &mut Origin, why: String) -> String {
-        let text = match origin {
-            Origin::Blob(container) => container.text().to_owned(),
-            Origin::Environment | Origin::File(_) => String::new(),
-        };
-        let address = origin.source();
-        let mut because = Vec::new();
-        for store in homes(&address, &text, origin) {
-            let store = match store {
-                Ok(store) => store,
-                Err(error) => {
-                    because.push(error);
-                    continue;
-                }
-            };
-            let good = match keeper::kept(&*store, &address).await {
-                Ok(Some(good)) => good,
-                Ok(None) => continue,
-                Err(error) => {
-                    because.push(error.to_string());
-                    continue;
-                }
-            };
-            let loaded = match tokio::time::timeout(LOOK, origin.read_kept(&good)).await {
-                Ok(loaded) => loaded,
-                Err(_) => Err(format!("not done within {} s", LOOK.as_secs())),
-            };
-            match loaded.and_then(|loaded| made(loaded, origin).map_err(Stop::sentence)) {
-                Ok(app) => {
-                    tracing::warn!(
-                        "goes on with the version of `{address}` that is good since {}",
-                        good.since
-                    );
-                    self.current.app = Some(Arc::new(app));
-                    return why;
-                }
-                Err(error) => because.push(error),
+        match restored(origin).await {
+            Ok(None) => why,
+            Ok(Some((app, since))) => {
+                tracing::warn!(
+                    "goes on with the version of `{}` that is good since {since}",
+                    app.source
+                );
+                self.current.app = Some(Arc::new(app));
+                why
             }
+            Err(error) => format!("{why}; nor can the last good version be used: {error}"),
         }
-        if because.is_empty() {
-            return why;
-        }
-        format!("{why}; nor can the last good version be used: {}", because.join("; "))
     }
 
     /// Keeps the good version, should this process end and another begin when the newest is not good.
     async fn keep(&mut self, origin: &Origin) {
         let Some((good, exposed)) = &self.unkept else { return };
-        let store = match homes(&good.address, &good.text, origin).into_iter().next() {
+        let store = match home(origin, &good.text) {
             Some(Ok(store)) => store,
             Some(Err(error)) => {
-                tracing::warn!("the last good version of the configuration cannot be kept: {error}");
+                tracing::warn!(
+                    "the last good version of the configuration cannot be kept: {error}"
+                );
                 return;
             }
             None => return,
@@ -203,7 +174,9 @@ impl Memory {
         match kept {
             Ok(()) => self.unkept = None,
             Err(error) => {
-                tracing::warn!("the last good version of the configuration cannot be kept: {error}");
+                tracing::warn!(
+                    "the last good version of the configuration cannot be kept: {error}"
+                );
                 // What is transient is tried again.
                 if matches!(error, KeepError::Untouched(_)) {
                     self.unkept = None;
@@ -213,12 +186,23 @@ impl Memory {
     }
 }
 
-/// The stores that may hold the last good version: the one that the environment names, else that of the configuration.
-fn homes(name: &str, text: &str, origin: &Origin) -> Option<Result<Arc<dyn StateStore>, String>> {
+/// The store that has the last good version: the one that the environment names, else that of the configuration itself.
+fn home(origin: &Origin, text: &str) -> Option<Result<Arc<dyn StateStore>, String>> {
     let machine = origin.lookup();
-    let state = config::state(Input::Environment, &machine)
-        .or_else(|| origin.state(name, text))?;
-    Some(setup::open(&state, &machine).map_err(Stop::sentence))
+    let state = config::state(Input::Environment, &machine).or_else(|| origin.state(text))?;
+    Some(setup::open(&state, &machine).map_err(|stop| stop.sentence()))
+}
+
+/// The version that is kept, made ready, and since when it is good.
+async fn restored(origin: &mut Origin) -> Result<Option<(App, DateTime<Utc>)>, String> {
+    let Some(store) = home(origin, &origin.text()?) else { return Ok(None) };
+    let kept = keeper::kept(&*store?, &origin.source()).await.map_err(|e| e.to_string())?;
+    let Some(good) = kept else { return Ok(None) };
+    let loaded = tokio::time::timeout(LOOK, origin.read_kept(&good))
+        .await
+        .map_err(|_| format!("not done within {} s", LOOK.as_secs()))??;
+    let app = made(loaded, origin).map_err(|stop| stop.sentence())?;
+    Ok(Some((app, good.since)))
 }
 
 /// What invocations work with.
