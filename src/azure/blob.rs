@@ -147,11 +147,18 @@ impl BlobStore {
             if_match: matches.map(quoted),
             ..BlobClientDeleteOptions::default()
         };
+        let blob = self.patient.blob_client(name);
+        let deleting = format!("deleting `{name}`");
         // A repetition that finds it gone finds what it wanted.
-        match self.patient.blob_client(name).delete(Some(options)).await.map_err(|e| fault(&e)) {
+        match blob.delete(Some(options)).await.map_err(|e| fault(&e)) {
             Ok(_) | Err(Fault::NoBlob | Fault::NoContainer) => Ok(()),
-            Err(Fault::Condition) => Err(StoreError::Lost(name.to_owned())),
-            Err(fault) => Err(self.error(&format!("deleting `{name}`"), fault)),
+            // What is not there is at no version either: look which of the two it is.
+            Err(Fault::Condition) => match blob.get_properties(None).await.map_err(|e| fault(&e)) {
+                Ok(_) => Err(StoreError::Lost(name.to_owned())),
+                Err(Fault::NoBlob | Fault::NoContainer) => Ok(()),
+                Err(fault) => Err(self.error(&deleting, fault)),
+            },
+            Err(fault) => Err(self.error(&deleting, fault)),
         }
     }
 

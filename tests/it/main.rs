@@ -8,6 +8,7 @@
 )]
 
 mod arrows;
+mod blob;
 mod check;
 mod crash;
 mod daemon;
