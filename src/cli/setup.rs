@@ -101,6 +101,12 @@ pub(crate) fn find(context: &Context) -> Result<Option<Setup>, Stop> {
     load(context).map(Some)
 }
 
+/// Where the configuration comes from, as the user would name it, whether or not it can be read.
+pub(crate) fn source(context: &Context) -> String {
+    // An address that leads nowhere may have a secret in it, and is not repeated.
+    Origin::of(context).map_or_else(|_| "unknown".to_owned(), |origin| origin.source())
+}
+
 /// Builds the rules of a configuration that was read.
 pub(crate) fn finish(
     loaded: config::Loaded,

@@ -253,7 +253,7 @@ impl Invocations {
             let headers = [
                 ("Content-Type", "text/html; charset=utf-8"),
                 ("Cache-Control", "no-store"),
-                ("Content-Security-Policy", page::POLICY),
+                ("Content-Security-Policy", &page::POLICY),
                 ("X-Content-Type-Options", "nosniff"),
                 ("Referrer-Policy", "no-referrer"),
             ];
