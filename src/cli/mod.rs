@@ -5,6 +5,7 @@ mod check;
 mod columns;
 mod demo;
 mod explain;
+mod handler;
 mod query;
 mod receivers;
 mod report;
@@ -16,6 +17,7 @@ mod send_test;
 mod setup;
 mod span;
 mod status;
+mod supply;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -72,6 +74,7 @@ enum Verb {
     Explain(explain::Args),
     SendTest(send_test::Args),
     Verify(verify::Args),
+    Handler(handler::Args),
 }
 
 /// Runs the verb that the command line names.
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(args) => explain::run(&context, &args),
         Verb::SendTest(args) => send_test::run(&context, &args),
         Verb::Verify(args) => verify::run(&context, &args),
+        Verb::Handler(args) => handler::run(&context, &args),
     };
     match done {
         Ok(code) => code,

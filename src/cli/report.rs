@@ -35,6 +35,14 @@ impl Stop {
         &self.text
     }
 
+    /// What stopped it and what to do, as one text.
+    pub(crate) fn sentence(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}\n  hint: {hint}", self.text),
+            None => self.text.clone(),
+        }
+    }
+
     /// Prints it.
     pub(crate) fn report(self) -> ExitCode {
         talk(format!("error: {}", self.text));

@@ -126,11 +126,10 @@ impl Engine {
                 Err(error) => done(failed_state(&error, Vec::new()), None),
             };
         };
-        if let Some(until) = base.head.health.put_off_until.filter(|until| now < *until) {
+        if let Some(until) = base.head.put_off_until(now) {
             return done(Outcome::PutOff(until), Some(base));
         }
-        let Some(slot) = watch.rule.schedule.slot(now).filter(|slot| base.head.slot < Some(*slot))
-        else {
+        let Some(slot) = base.head.due_slot(&watch.rule, now) else {
             return done(Outcome::NotDue, Some(base));
         };
         let head = base.head.clone();

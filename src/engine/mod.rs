@@ -19,7 +19,7 @@ pub use deliver::{Delivered, verdict};
 pub use evaluate::Outcome;
 pub use switch::SwitchError;
 pub use tend::Tended;
-pub use tick::TickReport;
+pub use tick::{TickReport, Turn};
 
 use crate::notify::Receiver;
 use crate::ports::{Etag, LogSource, StateStore, StoreError, Transport};
@@ -31,6 +31,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
 
 /// Makes the link to the Logs blade for a query, a window and the resource it is about.
 pub type LogsLink = dyn Fn(&str, Interval, Option<&str>) -> Option<String> + Send + Sync;
@@ -109,7 +110,12 @@ pub struct Engine {
     pub silent_after: Option<TimeDelta>,
     instance: String,
     commits: AtomicU64,
+    /// Evaluations at a time, however many ticks and invocations ask for them.
+    evaluations: Semaphore,
 }
+
+/// Evaluations at a time: the service allows five queries a user.
+const AT_A_TIME: usize = 4;
 
 /// A head as it was read.
 #[derive(Clone, Debug)]
@@ -165,6 +171,7 @@ impl Engine {
             silent_after,
             instance,
             commits: AtomicU64::new(0),
+            evaluations: Semaphore::new(AT_A_TIME),
         }
     }
 

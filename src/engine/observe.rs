@@ -10,6 +10,7 @@ use crate::watch::row::{Row, Value};
 use crate::watch::step::TABLE;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
+use tokio::time::{Instant, timeout_at};
 
 /// In the first two hours of a watch a missing table, missing data and missing access are states, not alerts.
 pub(super) const SETTLING: TimeDelta = TimeDelta::hours(2);
@@ -27,7 +28,7 @@ impl Engine {
         tended: &Tended,
         own: &Head,
         lost: &[(String, DateTime<Utc>)],
-        now: DateTime<Utc>,
+        (now, until): (DateTime<Utc>, Option<Instant>),
     ) -> Vec<Observation> {
         let mut out = Vec::new();
         for (label, watermark) in lost {
@@ -52,7 +53,7 @@ impl Engine {
         for (name, why) in &tended.documents {
             out.push(observation(Condition::StateUnreadable, name.clone(), now, why.clone()));
         }
-        Self::watches(watches, heads, now, &mut out);
+        Self::watches(watches, heads, own, now, &mut out);
         for head in heads.values() {
             out.extend(head.gaps.iter().map(|gap| not_covered(head, gap)));
             if head.held.is_some() || head.open_alerts() >= OUTBOX_ALERTS {
@@ -74,7 +75,12 @@ impl Engine {
             for watch in watches {
                 if !asked.contains(&watch.workspace.id.as_str()) {
                     asked.push(&watch.workspace.id);
-                    out.extend(silence(&watch.workspace, silent_after, now).await);
+                    let silence = silence(&watch.workspace, silent_after, now);
+                    // When the time of the tick is over, the next one asks.
+                    out.extend(match until {
+                        Some(until) => timeout_at(until, silence).await.unwrap_or_default(),
+                        None => silence.await,
+                    });
                 }
             }
         }
@@ -84,6 +90,7 @@ impl Engine {
     fn watches(
         watches: &[Watch],
         heads: &BTreeMap<String, Head>,
+        own: &Head,
         now: DateTime<Utc>,
         out: &mut Vec<Observation>,
     ) {
@@ -110,6 +117,12 @@ impl Engine {
                 (None, _, None) if health.put_off_until.is_some() => {
                     long.map(|since| (Condition::WatchFailing, workspace.clone(), since))
                 }
+                // Ticks go on, and whoever they delegate it to does not come to its end.
+                (None, _, None) => own
+                    .health
+                    .last_success
+                    .and_then(|ticked| without_success(head, watch, ticked))
+                    .map(|since| (Condition::WatchFailing, workspace.clone(), since)),
                 // An absence rule says so itself.
                 (None, _, Some(since)) if !settling && watch.over_nothing.is_empty() => {
                     Some((Condition::NoData, workspace.clone(), since))
@@ -117,8 +130,10 @@ impl Engine {
                 _ => None,
             };
             let Some((condition, subject, since)) = found else { continue };
-            let error =
-                health.error.clone().unwrap_or_else(|| "throttled by the service".to_owned());
+            let error = health.error.clone().unwrap_or_else(|| match health.put_off_until {
+                Some(_) => "throttled by the service".to_owned(),
+                None => "due, and not evaluated to its end: the log says why".to_owned(),
+            });
             let entry = suffering.entry((condition, subject)).or_insert(Suffering {
                 since,
                 rules: Vec::new(),

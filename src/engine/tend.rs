@@ -31,12 +31,25 @@ pub struct Tended {
 impl Engine {
     /// Reads all heads and one listing of the deliveries, and offers what is due.
     pub async fn tend(&self, now: DateTime<Utc>, offer: Offer<'_>) -> Result<Tended, StateError> {
-        let mut tended = Tended::default();
         let listed = self.store.list("heads/").await?;
+        let keys =
+            listed.iter().map(|line| line.name.trim_start_matches("heads/").to_owned()).collect();
+        let mut tended = self.look_at(keys).await?;
+        Self::offer_due(&mut tended, now, offer);
+        Ok(tended)
+    }
+
+    /// Reads these heads, hsmwatch's own, and one listing of the deliveries.
+    pub(super) async fn look(&self, mut keys: Vec<String>) -> Result<Tended, StateError> {
+        keys.push(crate::watch::own::watch_id().key());
+        self.look_at(keys).await
+    }
+
+    async fn look_at(&self, keys: Vec<String>) -> Result<Tended, StateError> {
+        let mut tended = Tended::default();
         let mut heads = Vec::new();
-        for line in listed {
+        for key in keys {
             heads.push(async move {
-                let key = line.name.trim_start_matches("heads/").to_owned();
                 let read = self.load(&key).await;
                 (key, read)
             });
@@ -70,7 +83,6 @@ impl Engine {
         let own = crate::watch::own::watch_id().key();
         let own = tended.heads.get(&own).and_then(|loaded| loaded.head.own.clone());
         tended.off = self.receivers_off(&tended.lines, own.as_ref());
-        Self::offer_due(&mut tended, now, offer);
         Ok(tended)
     }
 

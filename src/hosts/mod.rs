@@ -1,3 +1,5 @@
 //! Hosts: what runs the engine. They read the clock, wait, and carry tickets.
 
 pub mod daemon;
+pub mod functions;
+pub mod page;

@@ -447,6 +447,16 @@ impl Head {
         self.open_alerts() < before
     }
 
+    /// The slot to evaluate now, if there is one.
+    pub fn due_slot(&self, rule: &Rule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        rule.schedule.slot(now).filter(|slot| self.slot < Some(*slot))
+    }
+
+    /// Until when the service wants to be left alone.
+    pub fn put_off_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.health.put_off_until.filter(|until| now < *until)
+    }
+
     /// Alerts in the outbox.
     pub fn open_alerts(&self) -> usize {
         self.outbox.iter().map(|batch| batch.alerts.len()).sum()

@@ -43,6 +43,8 @@ pub enum Condition {
     HeadLost,
     /// A state document cannot be read.
     StateUnreadable,
+    /// A new version of the configuration is refused: the last good one goes on.
+    ConfigurationRefused,
     /// Too many alerts wait for their receivers.
     OutboxFull,
     /// Nothing was accepted for 30 days: an idle flow would be switched off.
@@ -75,7 +77,8 @@ impl Condition {
             | Self::AlertGivenUp
             | Self::NotCovered
             | Self::HeadLost
-            | Self::StateUnreadable => Severity::High,
+            | Self::StateUnreadable
+            | Self::ConfigurationRefused => Severity::High,
         }
     }
 
@@ -93,6 +96,7 @@ impl Condition {
             Self::NotCovered => "not-covered",
             Self::HeadLost => "head-lost",
             Self::StateUnreadable => "state-unreadable",
+            Self::ConfigurationRefused => "configuration-refused",
             Self::OutboxFull => "outbox-full",
             Self::Heartbeat => "heartbeat",
         }
@@ -111,6 +115,7 @@ impl Condition {
             Self::NotCovered => "Time is not covered",
             Self::HeadLost => "State was lost",
             Self::StateUnreadable => "State cannot be read",
+            Self::ConfigurationRefused => "The configuration is refused",
             Self::OutboxFull => "Alerts pile up",
             Self::Heartbeat => "hsmwatch is alive",
         }
@@ -142,6 +147,9 @@ impl Condition {
             }
             Self::StateUnreadable => {
                 "Run the version that wrote it, or restore the document. It has not been touched."
+            }
+            Self::ConfigurationRefused => {
+                "Mend it: `hsmwatch check` shows every problem with its place. Until then the last good version goes on."
             }
             Self::OutboxFull => "Look at the receivers: `hsmwatch status`.",
             Self::Heartbeat => {
