@@ -18,5 +18,6 @@ pub(crate) mod fake_logs;
 pub(crate) mod fake_receiver;
 pub(crate) mod functions_host;
 pub(crate) mod gate;
+pub(crate) mod package;
 pub(crate) mod server;
 pub(crate) mod state;

@@ -6,8 +6,9 @@
 )]
 
 use anyhow::{Result, bail};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask::root;
 
 mod demo_events;
 mod figures;
@@ -78,12 +79,6 @@ fn help() -> String {
     }
     text += "\n`cargo xtask COMMAND --help` says more.\n";
     text
-}
-
-/// The root of the repository.
-fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
 }
 
 /// Where chores keep what they make or download.
