@@ -250,7 +250,7 @@ impl Inner {
         let code = status.code();
         match code {
             Some(0) => {
-                inner
+                self
                     .problems
                     .push("the handler ended with code 0: it is not started again".to_owned());
                 self.phase = Phase::Over("the handler ended with code 0".to_owned());
