@@ -29,7 +29,7 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::runtime::{Handle, Runtime};
@@ -111,7 +111,8 @@ struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap()
+        // A test that stopped elsewhere still puts its host away.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn told(&self) {
@@ -176,7 +177,7 @@ impl Shared {
 
     fn wait_until(&self, done: impl Fn(&Inner) -> bool) {
         let waited = self.news.wait_timeout_while(self.lock(), PATIENCE, |inner| !done(inner));
-        let (inner, _) = waited.unwrap();
+        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
         assert!(done(&inner), "it does not come to that: {:?}", inner.phase);
     }
 }

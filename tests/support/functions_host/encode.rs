@@ -76,7 +76,7 @@ impl Timer {
 pub(crate) fn timer(function: &Function, timer: &Timer, now: DateTime<Utc>, id: &str) -> Vec<u8> {
     let never = "0001-01-01T00:00:00";
     let given = |last: String, next: String, updated: &str| json!({"Last": last, "Next": next, "LastUpdated": updated});
-    let next = now - TimeDelta::milliseconds(i64::from(now.timestamp_subsec_millis()));
+    let next = now - TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos()));
     let last = next - TimeDelta::minutes(5) + TimeDelta::nanoseconds(3_141_500);
     let seconds = |t: DateTime<Utc>| t.format("%Y-%m-%dT%H:%M:%S").to_string();
     let status = match timer.status {

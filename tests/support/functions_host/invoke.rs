@@ -271,10 +271,8 @@ pub(super) async fn run_message(shared: &Arc<Shared>, name: &str, taken: Taken) 
     let host = shared.lock().hosts;
     if fault == Some(Fault::Twice) {
         // The time for which it was hidden is over; someone else takes it.
-        let mut inner = shared.lock();
         let now = shared.now();
-        inner.queues.reappear(&taken, now);
-        drop(inner);
+        shared.lock().queues.reappear(&taken, now);
         shared.told();
     }
     let what = What::Message(taken);

@@ -102,6 +102,7 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
         .http1_only()
+        .no_gzip()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap()
@@ -250,8 +251,7 @@ impl Inner {
         let code = status.code();
         match code {
             Some(0) => {
-                self
-                    .problems
+                self.problems
                     .push("the handler ended with code 0: it is not started again".to_owned());
                 self.phase = Phase::Over("the handler ended with code 0".to_owned());
                 return false;
