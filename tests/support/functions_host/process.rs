@@ -130,18 +130,12 @@ async fn probe(shared: &Arc<Shared>, generation: u64) {
             Ok(Err(error)) if error.is_connect() => false,
             // The connection was there: that counts.
             Ok(Err(_)) => true,
-            Err(_) => {
-                shared.problem("the handler was not ready in time".to_owned());
-                let mut inner = shared.lock();
-                if inner.generation == generation
-                    && let Some(process) = &mut inner.process
-                {
-                    // Not expected: its end is an error, and it is started again.
-                    process.child.kill().unwrap();
-                }
-                return;
-            }
+            Err(_) => false,
         };
+        if !ready && began.elapsed() >= limit {
+            shared.late(generation);
+            return;
+        }
         if shared.probed(generation, ready.then(|| began.elapsed())) {
             return;
         }
@@ -229,6 +223,17 @@ fn watch(shared: &Arc<Shared>, generation: u64, readers: [JoinHandle<()>; 2]) {
 }
 
 impl Shared {
+    /// Kills a process that is not ready in time. That is an error of its own: it is started again.
+    fn late(&self, generation: u64) {
+        let mut inner = self.lock();
+        if inner.generation == generation
+            && let Some(process) = &mut inner.process
+        {
+            let _gone = process.child.kill();
+            inner.problems.push("the handler was not ready in time".to_owned());
+        }
+    }
+
     /// Notes what a probe found. Answers whether there is no need for another.
     fn probed(&self, generation: u64, ready: Option<Duration>) -> bool {
         let mut inner = self.lock();
