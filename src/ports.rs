@@ -1,5 +1,7 @@
 //! The three ports between the engine and the world. Their errors say what the *caller* must do.
 
+pub mod names;
+
 use crate::notify::Body;
 use crate::watch::alert::Interval;
 use crate::watch::row::Row;

@@ -1,11 +1,13 @@
-//! Adapters for Azure: identity and the Log Analytics query API.
+//! Adapters for Azure: identity, the Log Analytics query API and storage accounts.
 
+pub mod blob;
 mod cell;
 mod decode;
 mod errors;
 pub mod identity;
 pub mod logs;
 mod scan;
+pub mod storage;
 mod time;
 
 use std::time::Duration;
@@ -55,11 +57,15 @@ pub fn is_loopback(url: &Url) -> bool {
 
 /// The HTTP client for queries: gzip, no redirects, and a proxy of the environment, save to this machine.
 pub fn client(loopback: bool) -> Result<reqwest::Client, reqwest::Error> {
+    builder(loopback).connect_timeout(Duration::from_secs(10)).build()
+}
+
+/// What all our clients have in common.
+fn builder(loopback: bool) -> reqwest::ClientBuilder {
     let client = reqwest::Client::builder()
         .user_agent(concat!("hsmwatch/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(10))
         .redirect(reqwest::redirect::Policy::none());
-    if loopback { client.no_proxy() } else { client }.build()
+    if loopback { client.no_proxy() } else { client }
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use super::Context;
 use super::report::{Stop, talk};
+use crate::azure::blob::BlobStore;
 use crate::azure::identity::for_endpoint;
 use crate::azure::logs::{LogAnalytics, LogAnalyticsOptions, PAUSES, WAIT};
+use crate::azure::storage;
 use crate::config::{
-    self, Config, Input, Known, Lookup as _, Problem, Problems, RulePlace, Source, State, System,
+    self, Config, Input, Known, Lookup as _, Problem, Problems, RulePlace, Source, State,
+    StorageSecret, System,
 };
 use crate::engine::{Engine, LogsLink, Watch, Workspace};
 use crate::http::{Endpoint, HttpTransport};
@@ -28,6 +31,8 @@ use std::sync::Arc;
 use url::Url;
 
 const FILE: &str = "hsmwatch.toml";
+/// The source of a configuration without a file.
+const ENVIRONMENT: &str = "environment";
 
 /// A rule, ready to be watched.
 #[derive(Clone, Debug)]
@@ -69,7 +74,7 @@ pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
                 "there is no {FILE} here and no --config; `hsmwatch demo` needs neither"
             ))
         })?;
-        return finish(loaded, "environment".to_owned(), lookup);
+        return finish(loaded, ENVIRONMENT.to_owned(), lookup);
     };
     let name = path.display().to_string();
     let lookup = System::beside(&path);
@@ -88,6 +93,11 @@ pub(crate) fn find(context: &Context) -> Result<Option<Setup>, Stop> {
         return Ok(None);
     }
     load(context).map(Some)
+}
+
+/// Where the configuration comes from, as the user would name it, whether or not it can be read.
+pub(crate) fn source(context: &Context) -> String {
+    file(context).map_or_else(|| ENVIRONMENT.to_owned(), |path| path.display().to_string())
 }
 
 /// The configuration's file, if it has one.
@@ -204,9 +214,18 @@ impl Setup {
                 let store = DiskStore::open(path).map_err(|e| Stop::no(e.to_string()))?;
                 Ok(Arc::new(store))
             }
-            State::Blob { .. } => Err(Stop::usage(
-                "`[state] account_url`: state in Blob Storage is not there yet: use `path`",
-            )),
+            State::Blob { account_url, container, secret } => {
+                let bad = |e: storage::StorageError| Stop::usage(format!("state: {e}"));
+                let secret = secret.as_ref().map(|secret| match secret {
+                    StorageSecret::AccountKey(key) => storage::Secret::AccountKey(key.clone()),
+                    StorageSecret::Sas(sas) => storage::Secret::Sas(sas.clone()),
+                });
+                let lookup = |name: &str| self.lookup.var(name);
+                let cloud = azure(self.config.cloud);
+                let (key, who) =
+                    storage::key(account_url, secret.as_ref(), cloud, lookup).map_err(bad)?;
+                Ok(Arc::new(BlobStore::new(account_url, container, &key, who).map_err(bad)?))
+            }
         }
     }
 
@@ -223,11 +242,7 @@ impl Setup {
         let (id, source, resource_id): (String, Arc<dyn LogSource>, Option<String>) =
             match &workspace.source {
                 Source::LogAnalytics { id, endpoint, resource_id } => {
-                    let azure = match cloud {
-                        config::Cloud::Public => crate::azure::Cloud::Public,
-                        config::Cloud::UsGov => crate::azure::Cloud::UsGov,
-                        config::Cloud::China => crate::azure::Cloud::China,
-                    };
+                    let azure = azure(cloud);
                     let endpoint = match endpoint {
                         Some(url) => url.clone(),
                         None => {
@@ -297,6 +312,15 @@ impl Setup {
     pub(crate) fn timing(&self) -> Timing {
         let Config { overlap, sweep, sweep_every, catch_up, .. } = self.config;
         Timing { overlap, sweep, sweep_every, catch_up }
+    }
+}
+
+/// The same cloud, as the adapters have it.
+const fn azure(cloud: config::Cloud) -> crate::azure::Cloud {
+    match cloud {
+        config::Cloud::Public => crate::azure::Cloud::Public,
+        config::Cloud::UsGov => crate::azure::Cloud::UsGov,
+        config::Cloud::China => crate::azure::Cloud::China,
     }
 }
 

@@ -1,17 +1,18 @@
 //! `status`: how every watch and every receiver fares, from the state alone. Writes nothing.
 
-use super::report::{Stop, out};
-use super::{Context, Done, Format, receivers, runtime, setup};
+use super::report::{Stop, out, out_raw};
+use super::setup::{self, Setup};
+use super::{Context, Done, Format, receivers, runtime};
 use crate::config::State as Place;
 use crate::engine::Engine;
-use crate::engine::status::{RecentAlert, State, Status, WatchStatus};
+pub(crate) use crate::engine::status::words::{Age, at};
+use crate::engine::status::{RecentAlert, Status, WatchStatus, words};
+use crate::hosts::page::{self, Page};
 use crate::local::memory::MemoryStore;
 use crate::notify::{limits, terminal};
 use crate::ports::StateStore;
-use crate::watch::head::GapKind;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -28,21 +29,75 @@ const GAPS: usize = 4;
 /// something needs attention: a watch that fails, has not begun or is not evaluated any more, no data after the first two
 /// hours, a receiver that is off, a document that cannot be read, anything that hsmwatch has told of itself and that lasts.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+#[command(after_help = "\
+Examples:
+  hsmwatch status                          for the eye, in a terminal
+  hsmwatch status --html > status.html     one page, complete in itself: open it, print it, attach it
+  hsmwatch status --format json            everything, for programs")]
+pub(crate) struct Args {
+    /// Print a page for a browser, with pictures of what was covered and what was found
+    ///
+    /// One file without script, image or font from elsewhere, dark or light as the browser asks. If the configuration is
+    /// refused, the page says so and why.
+    #[arg(long)]
+    html: bool,
+}
 
-pub(crate) fn run(context: &Context, _: &Args) -> Done {
+pub(crate) fn run(context: &Context, args: &Args) -> Done {
+    if args.html {
+        return html(context);
+    }
     let status = gather(context)?;
     if context.format == Format::Json {
         out(serde_json::to_string_pretty(&status).map_err(|e| Stop::no(e.to_string()))?);
     } else {
         out(text(&status));
     }
-    Ok(if status.well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(code(&status))
+}
+
+/// The page.
+fn html(context: &Context) -> Done {
+    if context.format == Format::Json {
+        return Err(Stop::usage("`--html` and `--format json` exclude each other")
+            .hint("the page and the JSON say the same: ask for one of them"));
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    #[expect(clippy::disallowed_methods, reason = "a verb reads the clock once")]
+    let now = Utc::now();
+    let setup = match setup::load(context) {
+        Ok(setup) => setup,
+        // Whoever has the page made regularly must see on it why there is no other.
+        Err(stop) => {
+            let refused = Some((stop.text(), now));
+            let source = setup::source(context);
+            out_page(&Page { status: None, refused, source: &source, version, at: now });
+            return Err(stop);
+        }
+    };
+    let status = read(&setup, now)?;
+    let source = &setup.source;
+    out_page(&Page { status: Some(&status), refused: None, source, version, at: now });
+    Ok(code(&status))
+}
+
+fn out_page(page: &Page<'_>) {
+    out_raw(page::html(page).as_bytes());
+}
+
+const fn code(status: &Status) -> ExitCode {
+    if status.well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Reads the state.
 pub(crate) fn gather(context: &Context) -> Result<Status, Stop> {
     let setup = setup::load(context)?;
+    #[expect(clippy::disallowed_methods, reason = "a verb reads the clock once")]
+    let now = Utc::now();
+    read(&setup, now)
+}
+
+fn read(setup: &Setup, now: DateTime<Utc>) -> Result<Status, Stop> {
     // Opening the store would make its folder.
     let store: Arc<dyn StateStore> = match &setup.config.state {
         Place::Folder(path) if !path.exists() => Arc::new(MemoryStore::new()),
@@ -57,8 +112,6 @@ pub(crate) fn gather(context: &Context) -> Result<Status, Stop> {
         setup::instance(),
     );
     let watches = setup.watches()?;
-    #[expect(clippy::disallowed_methods, reason = "a verb reads the clock once")]
-    let now = Utc::now();
     runtime()?.block_on(engine.status(&watches, now)).map_err(|e| Stop::no(e.to_string()))
 }
 
@@ -108,19 +161,7 @@ pub(crate) fn said(lines: &mut Vec<String>, prefix: &str, text: &str) {
 }
 
 fn headline(status: &Status) -> String {
-    let ill = status.watches.iter().filter(|watch| watch.attention).count();
-    let off = status.receivers.iter().filter(|receiver| !receiver.on).count();
-    let told = status.conditions.iter().filter(|condition| condition.stands).count();
-    let said: Vec<String> = [
-        (ill, "watch needs attention", "watches need attention"),
-        (off, "receiver is off", "receivers are off"),
-        (status.unreadable.len(), "document cannot be read", "documents cannot be read"),
-        (told, "thing is told below", "things are told below"),
-    ]
-    .into_iter()
-    .filter(|(n, ..)| *n > 0)
-    .map(|(n, one, many)| format!("{n} {}", if n == 1 { one } else { many }))
-    .collect();
+    let said = status.troubles();
     let all = if said.is_empty() { "all is well".to_owned() } else { said.join(", ") };
     let ran = status.last_tick.map_or_else(
         || "it has not run yet".to_owned(),
@@ -186,24 +227,11 @@ fn watch_lines(watch: &WatchStatus, now: DateTime<Utc>, width: usize, lines: &mu
         ],
     ));
     let mut say = |text: String| said(lines, "    ", &text);
-    match &watch.state {
-        State::Failing { since, error, .. } => {
-            say(format!("failing since {}: {}", at(*since), limits::clean(error, 400)));
-        }
-        State::Waiting { since } => say(format!("no data to give since {}", at(*since))),
-        State::Throttled { until } => say(format!("throttled, put off until {}", at(*until))),
-        State::Overdue { since } => {
-            say(format!("not evaluated since {}: hsmwatch does not run", at(*since)));
-        }
-        State::Fine | State::NotStarted | State::Unreadable | State::UnknownRule => {}
+    if let Some(sentence) = watch.state.says() {
+        say(sentence);
     }
     for gap in watch.gaps.iter().rev().take(GAPS) {
-        let what = match gap.why {
-            GapKind::Outage => "not asked for: further back than `catch_up`",
-            GapKind::TooDense => "not answered: too many rows",
-            GapKind::Fingerprints => "late rows not found: limit of fingerprints",
-            GapKind::Versions => "late rows not found: rule changed too often",
-        };
+        let what = words::gap(gap.why);
         say(format!("{} to {}: {what}", at(gap.from), at(gap.to)));
     }
     if watch.gaps.len() > GAPS {
@@ -283,37 +311,6 @@ fn recent(status: &Status, lines: &mut Vec<String>) {
     let more = status.recent.len().saturating_sub(RECENT);
     if more > 0 {
         lines.push(format!("  and {more} more: --format json"));
-    }
-}
-
-/// An instant for people.
-pub(crate) fn at(t: DateTime<Utc>) -> String {
-    t.format("%F %T UTC").to_string()
-}
-
-/// A length of time in at most two units.
-pub(crate) struct Age(pub(crate) TimeDelta);
-
-impl Age {
-    /// From `t` to `now`.
-    pub(crate) fn since(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
-        Self(now - t).to_string()
-    }
-}
-
-impl fmt::Display for Age {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.0.num_seconds().max(0);
-        let text = match (all / 86_400, all / 3_600 % 24, all / 60 % 60) {
-            (0, 0, 0) => format!("{all}s"),
-            (0, 0, m) => format!("{m}m"),
-            (0, h, 0) => format!("{h}h"),
-            (0, h, m) => format!("{h}h{m}m"),
-            (d, 0, _) => format!("{d}d"),
-            (d, h, _) if d < 100 => format!("{d}d{h}h"),
-            (d, ..) => format!("{d}d"),
-        };
-        f.pad(&text)
     }
 }
 

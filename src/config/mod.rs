@@ -15,13 +15,16 @@ mod problem;
 mod reader;
 mod rules;
 mod secret;
+mod state;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use cloud::Cloud;
 pub use lookup::{Lookup, System};
-pub use model::{Address, Config, Receiver, RulePlace, Source, State, TextPlace, Workspace};
+pub use model::{
+    Address, Config, Receiver, RulePlace, Source, State, StorageSecret, TextPlace, Workspace,
+};
 pub use problem::{Place, Problem, Problems, nearest};
 
 use problem::Report;

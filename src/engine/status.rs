@@ -1,6 +1,7 @@
 //! Status: what the state says now, gathered without writing anything. The command line prints it, and a page may show it.
 
 mod watches;
+pub mod words;
 
 use super::record::{End, Line, Record};
 use super::{Engine, Loaded, StateError, Tended, Watch};

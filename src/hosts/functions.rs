@@ -26,12 +26,16 @@ use std::future::Future;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use wire::{Answer, Ids};
 
 /// The largest body that is read. The host's own are far smaller: a queue message has at most 64 KiB.
 const BODY: usize = 16 << 20;
+/// How long invocations may go on after the order to stop.
+const GRACE: Duration = Duration::from_secs(25);
 
 /// What invocations work with.
 pub struct App {
@@ -76,7 +80,29 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let app = Router::new().fallback(answer).with_state(Arc::new(Invocations::new(supply, limits)));
-    axum::serve(listener, app).with_graceful_shutdown(stop).await
+    let (told, stopping) = oneshot::channel();
+    let stop = async {
+        stop.await;
+        let _nobody_waits = told.send(());
+    };
+    let late = async {
+        if stopping.await.is_ok() {
+            tracing::info!("stopping: what is under way has {} s to end", GRACE.as_secs());
+            nap(GRACE).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        served = axum::serve(listener, app).with_graceful_shutdown(stop) => served,
+        // What is cut off here is taken up by the next tick, as after a crash.
+        () = late => Ok(()),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "hosts wait")]
+async fn nap(wait: Duration) {
+    tokio::time::sleep(wait).await;
 }
 
 /// Answers whatever is asked.

@@ -1,6 +1,6 @@
 //! State in memory: the twin of the other stores, for demonstrations and tests.
 
-use super::name::{check_meta, check_name};
+use crate::ports::names::{check_meta, check_name};
 use crate::ports::{Document, Etag, Listed, Meta, StateStore, StoreError, When};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

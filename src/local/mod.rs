@@ -4,4 +4,3 @@ pub mod disk;
 pub mod files;
 pub mod logs;
 pub mod memory;
-mod name;

@@ -102,7 +102,8 @@ impl Condition {
         }
     }
 
-    const fn title(self) -> &'static str {
+    /// What people read of it in a few words.
+    pub const fn title(self) -> &'static str {
         match self {
             Self::WatchFailing => "A watch does not succeed",
             Self::QueryRefused => "A query is refused",
@@ -121,7 +122,8 @@ impl Condition {
         }
     }
 
-    const fn action(self) -> &'static str {
+    /// What to do about it.
+    pub const fn action(self) -> &'static str {
         match self {
             Self::WatchFailing => {
                 "Look at the error; check the network, the workspace and `hsmwatch status`."

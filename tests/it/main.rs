@@ -8,6 +8,7 @@
 )]
 
 mod arrows;
+mod blob;
 mod check;
 mod crash;
 mod daemon;
@@ -21,6 +22,7 @@ mod http;
 mod identity;
 mod limits;
 mod logs;
+mod page;
 mod presets;
 mod receivers;
 mod run;

@@ -11,6 +11,7 @@
 )]
 #![allow(dead_code, reason = "a kit: not every part is used by every test")]
 
+pub(crate) mod azurite;
 pub(crate) mod bed;
 pub(crate) mod daemon;
 pub(crate) mod fake_identity;
@@ -19,5 +20,6 @@ pub(crate) mod fake_receiver;
 pub(crate) mod functions_host;
 pub(crate) mod gate;
 pub(crate) mod package;
+pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod state;

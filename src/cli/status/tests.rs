@@ -1,8 +1,8 @@
 //! What people see of a status.
 
 use super::*;
-use crate::engine::status::{Missing, ReceiverStatus, Standing, Unreadable};
-use crate::watch::head::{FailureKind, Hour};
+use crate::engine::status::{Missing, ReceiverStatus, Standing, State, Unreadable};
+use crate::watch::head::{FailureKind, GapKind, Hour};
 use crate::watch::own::Condition;
 use crate::watch::severity::Severity;
 
@@ -183,25 +183,6 @@ fn no_line_is_wide_and_nothing_hides() {
     for line in text(&ill()).lines() {
         assert!(line.chars().count() <= 100, "{line}");
         assert!(!line.chars().any(limits::is_hidden), "{line:?}");
-    }
-}
-
-#[test]
-fn lengths_of_time() {
-    let table = [
-        (-5, "0s"),
-        (0, "0s"),
-        (59, "59s"),
-        (60, "1m"),
-        (3_599, "59m"),
-        (3_600, "1h"),
-        (5_400, "1h30m"),
-        (86_400, "1d"),
-        (93_600, "1d2h"),
-        (86_400 * 100 + 3_600, "100d"),
-    ];
-    for (seconds, said) in table {
-        assert_eq!(Age(TimeDelta::seconds(seconds)).to_string(), said);
     }
 }
 

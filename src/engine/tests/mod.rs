@@ -1,6 +1,7 @@
 //! The engine over a store in memory that counts, a service that answers as it is told, and receivers that do likewise.
 
 mod cost;
+mod delegate;
 mod deliveries;
 mod failing;
 mod golden;

@@ -2,7 +2,7 @@
 
 use super::lanes::{Lanes, Went};
 use super::wire::{self, Answer, HttpRequest};
-use super::{App, Current, Limits, Refused, Supply};
+use super::{App, Current, Limits, Refused, Supply, nap};
 use crate::engine::{Delivered, StateError, Ticket, Turn, Watch};
 use crate::hosts::daemon::{self, clock};
 use crate::hosts::page::{self, Page};
@@ -117,7 +117,7 @@ impl Invocations {
             Ok(Ok(report)) => {
                 daemon::log_tick(&report);
                 logs.push(format!(
-                    "{} watches evaluated here, {} failed, {} workspaces delegated",
+                    "watches evaluated here: {}, failed: {}; workspaces delegated: {}",
                     report.watches.len(),
                     report.failed(),
                     report.delegated.len()
@@ -133,7 +133,7 @@ impl Invocations {
             Err(_) => tracing::error!("{}", over("tick")),
         }
         let tickets = offered.tickets();
-        logs.push(format!("{} deliveries offered", tickets.len()));
+        logs.push(format!("deliveries offered: {}", tickets.len()));
         let outputs = Map::from_iter([
             ("evaluations".to_owned(), wire::messages(evaluations.iter())),
             ("deliveries".to_owned(), wire::messages(tickets.iter())),
@@ -170,7 +170,7 @@ impl Invocations {
             Err(_) => tracing::error!("{}", over("evaluation")),
         }
         let tickets = offered.tickets();
-        let logs = vec![format!("{} deliveries offered", tickets.len())];
+        let logs = vec![format!("deliveries offered: {}", tickets.len())];
         let outputs = Map::from_iter([("deliveries".to_owned(), wire::messages(tickets.iter()))]);
         Ok(Answer::done(outputs, logs))
     }
@@ -210,7 +210,7 @@ impl Invocations {
             if wait > SLEPT || !in_time {
                 break delivered;
             }
-            nap(wait).await;
+            nap(wait.to_std().unwrap_or_default()).await;
         };
         let log = match &delivered {
             Delivered::Ok => "delivered",
@@ -253,7 +253,7 @@ impl Invocations {
             let headers = [
                 ("Content-Type", "text/html; charset=utf-8"),
                 ("Cache-Control", "no-store"),
-                ("Content-Security-Policy", page::POLICY),
+                ("Content-Security-Policy", &page::POLICY),
                 ("X-Content-Type-Options", "nosniff"),
                 ("Referrer-Policy", "no-referrer"),
             ];
@@ -379,11 +379,6 @@ fn wants_html(request: &HttpRequest) -> bool {
         of.unwrap_or(0.0)
     };
     quality("text/html") > quality("application/json")
-}
-
-#[expect(clippy::disallowed_methods, reason = "hosts wait")]
-async fn nap(wait: TimeDelta) {
-    tokio::time::sleep(wait.to_std().unwrap_or_default()).await;
 }
 
 #[cfg(test)]

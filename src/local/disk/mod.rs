@@ -10,7 +10,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use super::name::{check_meta, check_name};
+use crate::ports::names::{check_meta, check_name};
 use crate::ports::{Document, Etag, Listed, Meta, StateStore, StoreError, When};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

@@ -1,16 +1,16 @@
 //! Which names and facts a document may have: what every store can hold, the narrowest included.
 
-use crate::ports::{Meta, StoreError};
+use super::{Meta, StoreError};
 
 /// Longest name, in bytes. Blob storage allows 1,024.
 const MAX_NAME: usize = 512;
 /// Longest word of a name, in bytes: a file name of at most 255 bytes must hold it escaped and with its suffix.
 const MAX_WORD: usize = 120;
-/// All keys and values together, in bytes. Blob storage allows 8 KB.
-const MAX_META: usize = 8 * 1024;
+/// All keys and values together, in bytes. Blob storage allows 8 KB, of which a store may need some for itself.
+const MAX_META: usize = 7 * 1024;
 
 /// Refuses a name that is not `/`-separated words of `[A-Za-z0-9._-]`. A word of dots only would be a directory's own name.
-pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
+pub fn check_name(name: &str) -> Result<(), StoreError> {
     let refuse = |why: &str| Err(StoreError::Failed(format!("document name `{name}` {why}")));
     if name.len() > MAX_NAME {
         return refuse("is longer than 512 bytes");
@@ -33,7 +33,7 @@ pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
 }
 
 /// Refuses facts that an HTTP header could not carry unchanged.
-pub(super) fn check_meta(name: &str, meta: &Meta) -> Result<(), StoreError> {
+pub fn check_meta(name: &str, meta: &Meta) -> Result<(), StoreError> {
     let refuse = |key: &str, why: &str| {
         Err(StoreError::Failed(format!("fact `{}` of document `{name}` {why}", key.escape_debug())))
     };
@@ -50,7 +50,7 @@ pub(super) fn check_meta(name: &str, meta: &Meta) -> Result<(), StoreError> {
     }
     let size: usize = meta.iter().map(|(key, value)| key.len() + value.len()).sum();
     if size > MAX_META {
-        return Err(StoreError::Failed(format!("the facts of document `{name}` exceed 8 KB")));
+        return Err(StoreError::Failed(format!("the facts of document `{name}` exceed 7 KB")));
     }
     Ok(())
 }
