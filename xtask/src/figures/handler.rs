@@ -58,8 +58,12 @@ pub(super) fn measure(app: &Path, out: &Path) -> Result<()> {
     println!("resident memory, idle: {:.1} MB", mb(handler.memory("VmRSS:")? * 1024));
     let before = bed.queries.load(Ordering::Relaxed);
     let began = Instant::now();
-    for _ in 0..TICKS {
+    for tick in 0..TICKS {
         handler.tick()?;
+        if tick == TICKS / 10 {
+            let resident = mb(handler.memory("VmRSS:")? * 1024);
+            println!("resident memory, after {tick} ticks: {resident:.1} MB");
+        }
         // Rules are due once a second: so most ticks find work, and the host leaves pauses too.
         thread::sleep(Duration::from_millis(40));
     }
