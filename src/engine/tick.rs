@@ -2,7 +2,7 @@
 
 use super::evaluate::{Evaluated, Given, Outcome, offer_all};
 use super::record::End;
-use super::{ALERTS_FORMAT, AlertsDoc, Engine, Loaded, Offer, StateError, Tended, Watch};
+use super::{ALERTS_FORMATS, AlertsDoc, Engine, Loaded, Offer, StateError, Tended, Watch};
 use crate::ports::{StoreError, When};
 use crate::watch::alert::Alert;
 use crate::watch::head::Head;
@@ -164,7 +164,7 @@ impl Engine {
             let alerts = own::step(&mut head, &observations, &names, now);
             if !alerts.is_empty() {
                 let name = format!("alerts/{key}/{}", self.commit_id(now));
-                let doc = AlertsDoc { format: ALERTS_FORMAT, alerts: alerts.clone() };
+                let doc = AlertsDoc { format: ALERTS_FORMATS.writes, alerts: alerts.clone() };
                 self.write_new(&name, || serde_json::to_vec(&doc).unwrap_or_default()).await?;
                 head.post(&name, &alerts, now);
             }
