@@ -10,6 +10,7 @@
 mod arrows;
 mod blob;
 mod blob_cost;
+mod blob_identity;
 mod check;
 mod crash;
 mod daemon;
