@@ -139,6 +139,7 @@ impl Site {
 <iframe src="/page" width="320" height="800" style="border:0"></iframe>
 <iframe src="/page" width="390" height="800" style="border:0"></iframe>
 <iframe src="/page" width="768" height="800" style="border:0"></iframe>
+<iframe src="/page" width="912" height="800" style="border:0"></iframe>
 <iframe src="/page" width="1280" height="800" style="border:0"></iframe>
 <script>
 addEventListener('load', () => {
