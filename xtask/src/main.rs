@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod browser;
 mod demo_events;
 mod figures;
 mod kql;

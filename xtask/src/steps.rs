@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check that CI runs, one after the other, cheapest first.
 
-use crate::{Usage, kql, root, variable};
+use crate::{Usage, browser, kql, root, variable};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -59,6 +59,11 @@ const STEPS: &[Step] = &[
         what: What::Cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]),
     },
     Step {
+        name: "browser",
+        about: "Chromium is there, for the tests of the status page (with CI=true and as root: installs it)",
+        what: What::Own(browser::run),
+    },
+    Step {
         name: "test",
         about: "unit tests, properties, snapshots, black-box tests, examples in the docs",
         what: What::Cargo(&["test", "--workspace"], &[]),
@@ -113,10 +118,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         let took = seconds(start.elapsed());
         let line = match result {
             Ok(Done::Passed(seen)) if seen.is_empty() => {
-                format!("{:6} passed   {took:>8}", step.name)
+                format!("{:7} passed   {took:>8}", step.name)
             }
-            Ok(Done::Passed(seen)) => format!("{:6} passed   {took:>8}  {seen}", step.name),
-            Ok(Done::Skipped(why)) => format!("{:6} SKIPPED  {took:>8}  {why}", step.name),
+            Ok(Done::Passed(seen)) => format!("{:7} passed   {took:>8}  {seen}", step.name),
+            Ok(Done::Skipped(why)) => format!("{:7} SKIPPED  {took:>8}  {why}", step.name),
             Err(error) => {
                 for line in &summary {
                     println!("      {line}");
@@ -182,7 +187,8 @@ fn help() -> String {
         text.extend(["  ", step.name, ": ", step.about, "\n      $ ", &step.shown(), "\n"]);
     }
     text += "\nA step whose tool is missing is skipped, and the summary says so. With CI=true a\n\
-             skipped `kql` is a failure, unless HSMWATCH_OFFLINE=1 says that there is no network.\n\n\
+             skipped `kql` is a failure, unless HSMWATCH_OFFLINE=1 says that there is no network; so is\n\
+             a missing Chromium, which is installed if that is allowed.\n\n\
              One test alone:           cargo test -p hsmwatch NAME\n\
              Accept changed snapshots: INSTA_UPDATE=always cargo test, then read the diff\n";
     text
