@@ -16,6 +16,7 @@ mod demo;
 mod demo_events;
 mod file_logs;
 mod files;
+mod functions;
 mod functions_host;
 mod hostile;
 mod http;
