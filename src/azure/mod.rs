@@ -6,6 +6,7 @@ mod decode;
 mod errors;
 pub mod identity;
 pub mod logs;
+pub mod remote;
 mod scan;
 pub mod storage;
 mod time;

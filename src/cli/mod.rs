@@ -6,6 +6,8 @@ mod columns;
 mod demo;
 mod explain;
 mod handler;
+mod keeper;
+mod origin;
 mod query;
 mod receivers;
 mod report;

@@ -1,6 +1,7 @@
 //! From configuration to engine: the only place that knows both.
 
 use super::Context;
+use super::origin::Origin;
 use super::report::{Stop, talk};
 use crate::azure::blob::BlobStore;
 use crate::azure::identity::for_endpoint;
@@ -26,13 +27,11 @@ use crate::watch::rule::Rule;
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use url::Url;
 
-const FILE: &str = "hsmwatch.toml";
-/// The source of a configuration without a file.
-const ENVIRONMENT: &str = "environment";
+pub(crate) const FILE: &str = "hsmwatch.toml";
 
 /// A rule, ready to be watched.
 #[derive(Clone, Debug)]
@@ -65,31 +64,41 @@ pub(crate) fn known() -> Known {
     }
 }
 
-/// Reads the configuration: the file named, `hsmwatch.toml`, or the environment alone.
+/// Reads the configuration: the file or blob named, `hsmwatch.toml`, or the environment alone.
 pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
-    let Some(path) = file(context) else {
-        let lookup = System::here();
-        let loaded = config::load(Input::Environment, &known(), &lookup).map_err(|problems| {
-            Stop::from(problems).hint(format!(
-                "there is no {FILE} here and no --config; `hsmwatch demo` needs neither"
-            ))
-        })?;
-        return finish(loaded, ENVIRONMENT.to_owned(), lookup);
+    let mut origin = Origin::of(context)?;
+    let (source, lookup) = (origin.source(), origin.lookup());
+    let loaded = match &mut origin {
+        Origin::Environment => {
+            config::load(Input::Environment, &known(), &lookup).map_err(|problems| {
+                Stop::from(problems).hint(format!(
+                    "there is no {FILE} here and no --config; `hsmwatch demo` needs neither"
+                ))
+            })?
+        }
+        Origin::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                Stop::usage(format!("cannot read the configuration `{source}`: {e}"))
+                    .hint("name it with --config or HSMWATCH_CONFIG")
+            })?;
+            config::load(Input::File { name: &source, text: &text }, &known(), &lookup)?
+        }
+        Origin::Blob(_) => {
+            let read = async {
+                origin.refresh().await?;
+                origin.read().await
+            };
+            let version = super::runtime()?.block_on(read).map_err(Stop::usage)?;
+            version.loaded?
+        }
     };
-    let name = path.display().to_string();
-    let lookup = System::beside(&path);
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        Stop::usage(format!("cannot read the configuration `{name}`: {e}"))
-            .hint("name it with --config or HSMWATCH_CONFIG")
-    })?;
-    let loaded = config::load(Input::File { name: &name, text: &text }, &known(), &lookup)?;
-    finish(loaded, name, lookup)
+    finish(loaded, source, lookup)
 }
 
 /// The configuration if there is one: for verbs that also work without.
 pub(crate) fn find(context: &Context) -> Result<Option<Setup>, Stop> {
     let set = |name: &str| System::here().var(name).is_some_and(|value| !value.trim().is_empty());
-    if file(context).is_none() && !set("HSMWATCH_WORKSPACE_ID") {
+    if context.config.is_none() && !Path::new(FILE).is_file() && !set("HSMWATCH_WORKSPACE_ID") {
         return Ok(None);
     }
     load(context).map(Some)
@@ -97,13 +106,8 @@ pub(crate) fn find(context: &Context) -> Result<Option<Setup>, Stop> {
 
 /// Where the configuration comes from, as the user would name it, whether or not it can be read.
 pub(crate) fn source(context: &Context) -> String {
-    file(context).map_or_else(|| ENVIRONMENT.to_owned(), |path| path.display().to_string())
-}
-
-/// The configuration's file, if it has one.
-fn file(context: &Context) -> Option<PathBuf> {
-    let default = Path::new(FILE);
-    context.config.clone().or_else(|| default.is_file().then(|| default.to_owned()))
+    // An address that leads nowhere may have a secret in it, and is not repeated.
+    Origin::of(context).map_or_else(|_| "unknown".to_owned(), |origin| origin.source())
 }
 
 /// Builds the rules of a configuration that was read.
@@ -112,7 +116,7 @@ pub(crate) fn finish(
     source: String,
     lookup: System,
 ) -> Result<Setup, Stop> {
-    let config::Loaded { config, mut warnings } = loaded;
+    let config::Loaded { config, mut warnings, .. } = loaded;
     let (rules, more) = rules(&config)?;
     warnings.extend(more);
     Ok(Setup { config, rules, warnings, source, lookup })
@@ -209,24 +213,7 @@ impl Setup {
 
     /// Where state lives.
     pub(crate) fn store(&self) -> Result<Arc<dyn StateStore>, Stop> {
-        match &self.config.state {
-            State::Folder(path) => {
-                let store = DiskStore::open(path).map_err(|e| Stop::no(e.to_string()))?;
-                Ok(Arc::new(store))
-            }
-            State::Blob { account_url, container, secret } => {
-                let bad = |e: storage::StorageError| Stop::usage(format!("state: {e}"));
-                let secret = secret.as_ref().map(|secret| match secret {
-                    StorageSecret::AccountKey(key) => storage::Secret::AccountKey(key.clone()),
-                    StorageSecret::Sas(sas) => storage::Secret::Sas(sas.clone()),
-                });
-                let lookup = |name: &str| self.lookup.var(name);
-                let cloud = azure(self.config.cloud);
-                let (key, who) =
-                    storage::key(account_url, secret.as_ref(), cloud, lookup).map_err(bad)?;
-                Ok(Arc::new(BlobStore::new(account_url, container, &key, who).map_err(bad)?))
-            }
-        }
+        open(&self.config.state, self.config.cloud, &self.lookup)
     }
 
     /// The workspaces, with the way to each.
@@ -321,6 +308,31 @@ const fn azure(cloud: config::Cloud) -> crate::azure::Cloud {
         config::Cloud::Public => crate::azure::Cloud::Public,
         config::Cloud::UsGov => crate::azure::Cloud::UsGov,
         config::Cloud::China => crate::azure::Cloud::China,
+    }
+}
+
+/// The store at a place.
+pub(crate) fn open(
+    state: &State,
+    cloud: config::Cloud,
+    lookup: &System,
+) -> Result<Arc<dyn StateStore>, Stop> {
+    match state {
+        State::Folder(path) => {
+            let store = DiskStore::open(path).map_err(|e| Stop::no(e.to_string()))?;
+            Ok(Arc::new(store))
+        }
+        State::Blob { account_url, container, secret } => {
+            let bad = |e: storage::StorageError| Stop::usage(format!("state: {e}"));
+            let secret = secret.as_ref().map(|secret| match secret {
+                StorageSecret::AccountKey(key) => storage::Secret::AccountKey(key.clone()),
+                StorageSecret::Sas(sas) => storage::Secret::Sas(sas.clone()),
+            });
+            let lookup = |name: &str| lookup.var(name);
+            let (key, who) = storage::key(account_url, secret.as_ref(), azure(cloud), lookup)
+                .map_err(bad)?;
+            Ok(Arc::new(BlobStore::new(account_url, container, &key, who).map_err(bad)?))
+        }
     }
 }
 

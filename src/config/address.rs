@@ -102,7 +102,7 @@ pub(super) fn account_and_container(text: &Text) -> Result<(Url, String), Fault>
     Ok((account_alone(url)?, container.unwrap_or_else(|| CONTAINER.to_owned())))
 }
 
-fn account_alone(mut url: Url) -> Result<Url, Fault> {
+pub(super) fn account_alone(mut url: Url) -> Result<Url, Fault> {
     let loopback = is_loopback(&url);
     let host = url.host_str().unwrap_or_default().to_owned();
     if let Some(service) =
@@ -125,7 +125,7 @@ fn account_alone(mut url: Url) -> Result<Url, Fault> {
 }
 
 /// A URL over https, or over http to this machine.
-fn https(text: &str) -> Result<Url, Fault> {
+pub(super) fn https(text: &str) -> Result<Url, Fault> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
         return Err(Fault::new("the URL has a space, a line break or a backslash in it"));
     }
@@ -149,7 +149,7 @@ fn https(text: &str) -> Result<Url, Fault> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost",
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

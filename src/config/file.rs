@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, DraftReceiver, DraftWorkspace};
 use super::lookup::Lookup;
-use super::model::Source;
+use super::model::{Source, State};
 use super::problem::{Fault, Report, Setting, shown};
 use super::reader::{Document, Reader, Section, Text, list, pattern};
 use super::{address, rules, secret, state, value};
@@ -85,6 +85,28 @@ fn schedule(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Schedule>
     every.map(|(every, _)| Schedule::Every(every)).or(cron.map(|(cron, _)| cron))
 }
 
+/// `[state]` of a document of which nothing else need be right.
+pub(super) fn state_alone(
+    document: &Document<'_>,
+    lookup: &dyn Lookup,
+    report: &mut Report,
+) -> Option<State> {
+    let table = document.parse_until_error()?;
+    let mut root = Section::document(&table, document);
+    let mut reader = Reader { document, lookup, report };
+    let mut section = reader.table(&mut root, "state", "[state]")?;
+    state::section(&mut reader, &mut section)
+}
+
+/// A path of this machine. What a configuration from elsewhere says must be absolute.
+pub(super) fn on_disk(reader: &mut Reader<'_>, setting: &Setting, path: &str) -> Option<PathBuf> {
+    let found = reader.lookup.on_disk(path).ok_or_else(|| {
+        Fault::new("a relative path leads nowhere: the configuration is not on this machine")
+            .hint("an absolute path")
+    });
+    reader.report.check(setting, found)
+}
+
 fn workspace(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftWorkspace {
     reader.needs(section, "name", "a name of your choice, such as \"prod\"");
     let name = reader.parsed(section, "name", value::name);
@@ -117,9 +139,16 @@ fn workspace(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftWorkspa
             let fault = Fault::new("is empty").hint("logs = [\"exports/**/*.json\"]");
             reader.fail_at(section, "logs", fault);
         }
-        let checked =
-            logs.iter().filter_map(|text| reader.report.check(&text.setting, value::pattern(text)));
-        checked.map(|glob| pattern(reader.lookup, &glob)).collect::<Vec<_>>()
+        let mut globs = Vec::new();
+        for text in &logs {
+            let Some(glob) = reader.report.check(&text.setting, value::pattern(text)) else {
+                continue;
+            };
+            if on_disk(reader, &text.setting, &glob).is_some() {
+                globs.push(pattern(reader.lookup, &glob));
+            }
+        }
+        globs
     });
     reader.finish(section, None);
     let source = match (&id, globs) {
@@ -179,7 +208,7 @@ fn receiver_url(
     section: &mut Section<'_>,
     kind: Option<Kind>,
 ) -> Option<super::model::Address> {
-    let text = reader.string(section, "url")?;
+    let text = reader.secret(section, "url")?;
     let address = reader.report.check(&text.setting, address::receiver(kind, &text))?;
     if let (Some(Kind::Webhook), Some(better)) = (kind, address::better_kind(&text)) {
         let fault =
@@ -194,8 +223,11 @@ fn secrets(
     section: &mut Section<'_>,
     kind: Option<Kind>,
 ) -> Vec<secrecy::SecretString> {
-    let current = reader.parsed(section, "secret", secret::signing);
-    let previous = reader.strings(section, "previous_secrets").unwrap_or_default();
+    let current = reader.secret(section, "secret").and_then(|text| {
+        let secret = reader.report.check(&text.setting, secret::signing(&text))?;
+        Some((secret, text.setting))
+    });
+    let previous = reader.secrets(section, "previous_secrets").unwrap_or_default();
     let unsigned = reader.boolean(section, "unsigned");
     let has_secret = section.has("secret");
     match &unsigned {

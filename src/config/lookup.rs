@@ -14,8 +14,18 @@ pub trait Lookup {
     /// The folder that relative paths start from.
     fn base(&self) -> &Path;
 
+    /// A path of this machine as the configuration means it; `None` if relative paths do not start on this machine.
+    fn on_disk(&self, path: &str) -> Option<PathBuf> {
+        Some(self.base().join(path))
+    }
+
     /// A file's text, or why there is none.
     fn read(&self, path: &Path) -> Result<String, String>;
+
+    /// The text of a file that may hold a secret, or why there is none.
+    fn secret(&self, path: &Path) -> Result<String, String> {
+        self.read(path)
+    }
 
     /// The files that a pattern matches, sorted, or why it cannot be matched.
     fn glob(&self, pattern: &str) -> Result<Vec<PathBuf>, String>;

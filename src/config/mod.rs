@@ -4,10 +4,13 @@
 //! checked [`Config`] or all problems at once, each with its place and what to do. The world comes in through [`Lookup`].
 
 mod address;
+mod asked;
+mod blob;
 mod cloud;
 mod cross;
 mod draft;
 mod environment;
+mod fetched;
 mod file;
 mod lookup;
 mod model;
@@ -20,7 +23,10 @@ mod state;
 mod tests;
 mod value;
 
+pub use asked::{Asked, Kept, Recorder};
+pub use blob::BlobPlace;
 pub use cloud::Cloud;
+pub use fetched::{Blobs, Fetched, Wanted};
 pub use lookup::{Lookup, System};
 pub use model::{
     Address, Config, Receiver, RulePlace, Source, State, StorageSecret, TextPlace, Workspace,
@@ -62,6 +68,8 @@ pub struct Loaded {
     pub config: Config,
     /// What is odd, but no error.
     pub warnings: Vec<Problem>,
+    /// Where a secret is written out in the configuration itself: such a text is to be kept nowhere else.
+    pub exposed: Vec<Problem>,
 }
 
 /// Reads and checks a configuration.
@@ -76,13 +84,27 @@ pub fn load(input: Input<'_>, known: &Known, lookup: &dyn Lookup) -> Result<Load
         Input::Environment => Some(environment::read(lookup, &mut report)),
     };
     let config = draft.and_then(|draft| cross::check(draft, known, &mut report));
-    let warnings = report.finish(&files)?;
+    let (warnings, exposed) = report.finish(&files)?;
     match config {
-        Some(config) => Ok(Loaded { config, warnings }),
+        Some(config) => Ok(Loaded { config, warnings, exposed }),
         None => Err(Problems(vec![Problem {
             place: None,
             message: "the configuration is not complete".to_owned(),
             hint: None,
         }])),
+    }
+}
+
+/// Where state lives, if that alone can be read, whatever else is wrong.
+pub fn state(input: Input<'_>, lookup: &dyn Lookup) -> Option<State> {
+    let mut report = Report::default();
+    match input {
+        Input::File { name, text } => {
+            let document = Document { name: Arc::from(name), text };
+            let state = file::state_alone(&document, lookup, &mut report);
+            state.filter(|_| !report.failed())
+        }
+        // What else is missing there is another's business.
+        Input::Environment => environment::read(lookup, &mut report).state,
     }
 }

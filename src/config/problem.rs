@@ -95,7 +95,7 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    fn problem(&self, fault: Fault) -> Problem {
+    pub(super) fn problem(&self, fault: Fault) -> Problem {
         let message = if self.label.is_empty() {
             fault.what
         } else {
@@ -120,6 +120,7 @@ impl Setting {
 pub(super) struct Report {
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    exposed: Vec<Problem>,
 }
 
 impl Report {
@@ -131,6 +132,11 @@ impl Report {
         self.warnings.push(setting.problem(fault));
     }
 
+    /// Writes down that a secret stands in the configuration itself.
+    pub(super) fn exposed(&mut self, setting: &Setting) {
+        self.exposed.push(setting.problem(Fault::new("is written out")));
+    }
+
     /// The value, or `None` with the fault written down.
     pub(super) fn check<T>(&mut self, setting: &Setting, result: Result<T, Fault>) -> Option<T> {
         result.map_err(|fault| self.fail(setting, fault)).ok()
@@ -140,18 +146,23 @@ impl Report {
         !self.problems.is_empty()
     }
 
-    /// Warnings if nothing failed, else all problems; both by file in the order of `files`, then line and column.
-    pub(super) fn finish(self, files: &[Arc<str>]) -> Result<Vec<Problem>, Problems> {
+    /// Warnings and exposed secrets if nothing failed, else all problems; each by file in the order of `files`, then line and
+    /// column.
+    pub(super) fn finish(
+        self,
+        files: &[Arc<str>],
+    ) -> Result<(Vec<Problem>, Vec<Problem>), Problems> {
         let rank = |problem: &Problem| {
             problem.place.as_ref().map(|place| {
                 let file = files.iter().position(|file| *file == place.file);
                 (file.unwrap_or(files.len()), place.line, place.column)
             })
         };
-        let Self { mut problems, mut warnings } = self;
+        let Self { mut problems, mut warnings, mut exposed } = self;
         if problems.is_empty() {
             warnings.sort_by_key(rank);
-            return Ok(warnings);
+            exposed.sort_by_key(rank);
+            return Ok((warnings, exposed));
         }
         problems.sort_by_key(rank);
         Err(Problems(problems))

@@ -48,6 +48,15 @@ impl Document<'_> {
         }
         errors.is_empty().then_some(table)
     }
+
+    /// The document before its first syntax error, if its `[state]` ends there: what comes after one may be anything.
+    pub(super) fn parse_until_error(&self) -> Option<Spanned<DeTable<'_>>> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        let first = errors.iter().filter_map(|error| Some(error.span()?.start)).min();
+        let state = table.get_ref().get("state")?.get_ref().as_table()?;
+        let end = state.values().map(|value| value.span().end).max().unwrap_or(0);
+        (errors.is_empty() || first.is_some_and(|first| end < first)).then_some(table)
+    }
 }
 
 /// A table, and the keys that were asked of it: what was never asked for is unknown.
@@ -133,7 +142,16 @@ impl Reader<'_> {
     /// A string: itself, `{ env = "NAME" }` or `{ file = "PATH" }`.
     pub(super) fn string(&mut self, section: &mut Section<'_>, key: &'static str) -> Option<Text> {
         let value = section.value(key)?;
-        self.text(key, value)
+        self.text(section.name, key, value)
+    }
+
+    /// A string that is a secret.
+    pub(super) fn secret(&mut self, section: &mut Section<'_>, key: &'static str) -> Option<Text> {
+        let text = self.string(section, key)?;
+        if text.literal {
+            self.report.exposed(&text.setting);
+        }
+        Some(text)
     }
 
     /// A string, parsed.
@@ -165,9 +183,23 @@ impl Reader<'_> {
             self.report.fail(&setting, fault);
             return None;
         };
-        let texts: Vec<Text> = items.iter().filter_map(|item| self.text(key, item)).collect();
+        let texts: Vec<Text> =
+            items.iter().filter_map(|item| self.text(section.name, key, item)).collect();
         // A list of nothing but mistakes is not an empty list.
         (items.is_empty() || !texts.is_empty()).then_some(texts)
+    }
+
+    /// A list of strings that are secrets.
+    pub(super) fn secrets(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &'static str,
+    ) -> Option<Vec<Text>> {
+        let texts = self.strings(section, key)?;
+        for text in texts.iter().filter(|text| text.literal) {
+            self.report.exposed(&text.setting);
+        }
+        Some(texts)
     }
 
     /// `true` or `false`.
@@ -257,7 +289,12 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
+    fn text(
+        &mut self,
+        section: &'static str,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Text> {
         let mut setting = self.setting(key, &value.span());
         let text = match value.get_ref() {
             DeValue::String(text) => {
@@ -271,7 +308,8 @@ impl Reader<'_> {
                 let found = if kind == "variable" {
                     variable(self.lookup.var(&name))
                 } else {
-                    contents(self.lookup, &name)
+                    // A rule has no secrets; anything else may be one.
+                    contents(self.lookup, &name, section != "[[rule]]")
                 };
                 let value = self.report.check(&setting, found)?;
                 let place = (kind == "file").then(|| {
@@ -365,10 +403,10 @@ fn variable(value: Option<String>) -> Result<String, Fault> {
     }
 }
 
-fn contents(lookup: &dyn Lookup, name: &str) -> Result<String, Fault> {
-    let text = lookup
-        .read(&path(lookup, name))
-        .map_err(|e| Fault::new(format!("the file cannot be read: {e}")))?;
+fn contents(lookup: &dyn Lookup, name: &str, secret: bool) -> Result<String, Fault> {
+    let path = path(lookup, name);
+    let text = if secret { lookup.secret(&path) } else { lookup.read(&path) };
+    let text = text.map_err(|e| Fault::new(format!("the file cannot be read: {e}")))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.trim().is_empty() {

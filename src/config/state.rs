@@ -1,5 +1,6 @@
 //! Where state lives: `[state]`, or the variables that stand for it.
 
+use super::file::on_disk;
 use super::lookup::Lookup;
 use super::model::State;
 use super::problem::{Fault, Report, Setting};
@@ -41,7 +42,8 @@ pub(super) fn section(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Opt
     }
     reader.finish(section, None);
     let Some((account_url, _)) = account else {
-        return folder.map(|(folder, _)| State::Folder(path(reader.lookup, &folder)));
+        let (folder, setting) = folder?;
+        return on_disk(reader, &setting, &folder).map(State::Folder);
     };
     let secret = key.or(sas);
     if let (Some(_), Some((_, setting))) = (account_url.query(), &secret) {

@@ -23,6 +23,7 @@ mod http;
 mod identity;
 mod limits;
 mod logs;
+mod package;
 mod page;
 mod presets;
 mod receivers;

@@ -221,3 +221,25 @@ fn the_emulator_s_addresses_are_accounts_too() {
         "http://127.0.0.1:10000/devstoreaccount1?sv=1&sig=x hsmwatch-state"
     );
 }
+
+#[test]
+fn where_state_lives_is_read_alone() {
+    let alone = |text: &str| {
+        state(Input::File { name: "hsmwatch.toml", text }, &World::default().var("S", "/s"))
+    };
+    let there = Some(State::Folder("/s".into()));
+    assert_eq!(alone("every = 5\n[state]\npath = \"/s\"\n[[rule]]\nid = 7"), there);
+    assert_eq!(alone("[state]\npath = { env = \"S\" }\n[[receiver]\n"), there);
+    for text in [
+        "",
+        "[state]\npath = \"/s",
+        "[state]\npath = \"/s\"\nbath = 1",
+        "x = \n[state]\npath = \"/s\"",
+        "[state]\npath = { env = \"NOT\" }",
+    ] {
+        assert_eq!(alone(text), None, "{text}");
+    }
+    let world = World::default().var("HSMWATCH_STATE_PATH", "/s");
+    assert_eq!(state(Input::Environment, &world), there);
+    assert_eq!(state(Input::Environment, &World::default()), None);
+}

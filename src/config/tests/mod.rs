@@ -2,6 +2,7 @@
 
 mod bad;
 mod environment;
+mod fetched;
 mod good;
 mod leaks;
 mod world;
