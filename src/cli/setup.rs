@@ -329,8 +329,8 @@ pub(crate) fn open(
                 StorageSecret::Sas(sas) => storage::Secret::Sas(sas.clone()),
             });
             let lookup = |name: &str| lookup.var(name);
-            let (key, who) = storage::key(account_url, secret.as_ref(), azure(cloud), lookup)
-                .map_err(bad)?;
+            let (key, who) =
+                storage::key(account_url, secret.as_ref(), azure(cloud), lookup).map_err(bad)?;
             Ok(Arc::new(BlobStore::new(account_url, container, &key, who).map_err(bad)?))
         }
     }

@@ -17,6 +17,7 @@ mod demo_events;
 mod file_logs;
 mod files;
 mod functions;
+mod functions_days;
 mod functions_host;
 mod hostile;
 mod http;

@@ -1,11 +1,12 @@
 //! A test bed whose program runs as a function app: the package, a Functions host, and one method for each thing that
 //! happens to them.
 
-use super::azurite::{Azurite, azurite};
+use super::azurite::azurite;
 use super::bed::{SECRETS, TestBed};
 use super::functions_host::{FUNCTION_KEY, FunctionsHost, Invocation, Level, Outcome, Settings};
 use super::gate::Stop;
 use super::package;
+use super::proxy::Proxy;
 use chrono::{DateTime, Utc};
 use hsmwatch::azure::Cloud;
 use hsmwatch::azure::blob::BlobStore;
@@ -26,12 +27,18 @@ pub(crate) const DELIVERIES: &str = "hsmwatch-deliveries";
 /// The queue of workspaces to be evaluated.
 pub(crate) const EVALUATIONS: &str = "hsmwatch-evaluations";
 
+/// State in Azurite, behind a proxy behind the bed's gate.
+pub(crate) struct Azure {
+    pub(crate) proxy: Proxy,
+    container: String,
+}
+
 /// A bed, and the host that runs its program.
 pub(crate) struct FunctionApp {
     pub(crate) bed: TestBed,
     pub(crate) host: FunctionsHost,
     /// Where state is, if not in the bed's folder.
-    container: Option<(&'static Azurite, String)>,
+    azure: Option<Azure>,
     /// The second of the last tick.
     last: Cell<i64>,
 }
@@ -47,17 +54,18 @@ impl FunctionApp {
     #[track_caller]
     pub(crate) fn start_with(bed: TestBed, more: &[(&str, &str)]) -> Self {
         let host = FunctionsHost::start(&package::app(), settings(&bed, more));
-        Self { bed, host, container: None, last: Cell::new(0) }
+        Self { bed, host, azure: None, last: Cell::new(0) }
     }
 
-    /// State is in Azurite.
+    /// State is in Azurite, whose requests the bed's gate counts with all others.
     #[track_caller]
     pub(crate) fn start_on_azurite(bed: TestBed) -> Self {
         let azurite = azurite();
+        let proxy = Proxy::behind(azurite.blob_url(), &bed.gate);
         let container = azurite.container();
         let text = bed.configuration().replace(
             "path = \"state\"",
-            &format!("account_url = \"{}\"\ncontainer = \"{container}\"", azurite.blob_url()),
+            &format!("account_url = \"{}\"\ncontainer = \"{container}\"", proxy.url()),
         );
         let path = bed.dir().join("azure.toml");
         fs::write(&path, text).unwrap();
@@ -65,8 +73,8 @@ impl FunctionApp {
             ("HSMWATCH_CONFIG", path.to_str().unwrap()),
             ("AzureWebJobsStorage", &azurite.connection_string()),
         ];
-        let host = FunctionsHost::start(&package::app(), settings(&bed, &more));
-        Self { bed, host, container: Some((azurite, container)), last: Cell::new(0) }
+        let app = Self::start_with(bed, &more);
+        Self { azure: Some(Azure { proxy, container }), ..app }
     }
 
     /// The timer fires, at a time when every rule is due.
@@ -147,14 +155,20 @@ impl FunctionApp {
     }
 
     fn store(&self) -> Arc<dyn StateStore> {
-        match &self.container {
-            None => Arc::new(DiskStore::open(self.bed.state_dir()).unwrap()),
-            Some((azurite, container)) => {
-                let url: Url = azurite.blob_url().parse().unwrap();
-                let (key, who) = key(&url, None, Cloud::Public, |_| None).unwrap();
-                Arc::new(BlobStore::new(&url, container, &key, who).unwrap())
-            }
-        }
+        let Some(Azure { container, .. }) = &self.azure else {
+            return Arc::new(DiskStore::open(self.bed.state_dir()).unwrap());
+        };
+        let url: Url = azurite().blob_url().parse().unwrap();
+        let (key, who) = key(&url, None, Cloud::Public, |_| None).unwrap();
+        Arc::new(BlobStore::new(&url, container, &key, who).unwrap())
+    }
+
+    /// The key of the watch that has an alert in its outbox.
+    pub(crate) fn tickets_watch(&self, alert: &str) -> String {
+        let tickets = self.host.invocations().into_iter().flat_map(|i| i.written);
+        let mut of = tickets.filter(|(queue, text)| queue == DELIVERIES && text.contains(alert));
+        let ticket: Json = serde_json::from_str(&of.next().unwrap().1).unwrap();
+        ticket["watch"].as_str().unwrap().to_owned()
     }
 
     /// Changes state documents whose names begin so, as time or someone's hand would.

@@ -137,7 +137,7 @@ fn an_unknown_cloud() {
 
 #[test]
 fn an_unknown_preset() {
-    refuses(&bed(), &but("HSMWATCH_PRESETS", "everything"), &["HSMWATCH_PRESETS", "everything"]);
+    refuses(&bed(), &but("HSMWATCH_PRESETS", "everything"), &["HSMWATCH_PRESETS", "`tutorial`"]);
 }
 
 #[test]
