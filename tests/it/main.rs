@@ -18,6 +18,8 @@ mod demo;
 mod demo_events;
 mod file_logs;
 mod files;
+mod functions;
+mod functions_days;
 mod functions_host;
 mod hostile;
 mod http;
