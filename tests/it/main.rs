@@ -9,6 +9,8 @@
 
 mod arrows;
 mod blob;
+mod blob_cost;
+mod blob_identity;
 mod check;
 mod crash;
 mod daemon;
