@@ -24,6 +24,7 @@ mod logs;
 mod page;
 mod presets;
 mod receivers;
+mod remote;
 mod run;
 mod service;
 mod state;
