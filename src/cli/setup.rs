@@ -3,10 +3,13 @@
 use super::Context;
 use super::origin::Origin;
 use super::report::{Stop, talk};
+use crate::azure::blob::BlobStore;
 use crate::azure::identity::for_endpoint;
 use crate::azure::logs::{LogAnalytics, LogAnalyticsOptions, PAUSES, WAIT};
+use crate::azure::storage;
 use crate::config::{
-    self, Config, Input, Known, Lookup as _, Problem, Problems, RulePlace, Source, State, System,
+    self, Config, Input, Known, Lookup as _, Problem, Problems, RulePlace, Source, State,
+    StorageSecret, System,
 };
 use crate::engine::{Engine, LogsLink, Watch, Workspace};
 use crate::http::{Endpoint, HttpTransport};
@@ -210,7 +213,7 @@ impl Setup {
 
     /// Where state lives.
     pub(crate) fn store(&self) -> Result<Arc<dyn StateStore>, Stop> {
-        open(&self.config.state, &self.lookup)
+        open(&self.config.state, self.config.cloud, &self.lookup)
     }
 
     /// The workspaces, with the way to each.
@@ -226,11 +229,7 @@ impl Setup {
         let (id, source, resource_id): (String, Arc<dyn LogSource>, Option<String>) =
             match &workspace.source {
                 Source::LogAnalytics { id, endpoint, resource_id } => {
-                    let azure = match cloud {
-                        config::Cloud::Public => crate::azure::Cloud::Public,
-                        config::Cloud::UsGov => crate::azure::Cloud::UsGov,
-                        config::Cloud::China => crate::azure::Cloud::China,
-                    };
+                    let azure = azure(cloud);
                     let endpoint = match endpoint {
                         Some(url) => url.clone(),
                         None => {
@@ -303,16 +302,37 @@ impl Setup {
     }
 }
 
+/// The same cloud, as the adapters have it.
+const fn azure(cloud: config::Cloud) -> crate::azure::Cloud {
+    match cloud {
+        config::Cloud::Public => crate::azure::Cloud::Public,
+        config::Cloud::UsGov => crate::azure::Cloud::UsGov,
+        config::Cloud::China => crate::azure::Cloud::China,
+    }
+}
+
 /// The store at a place.
-pub(crate) fn open(state: &State, _lookup: &System) -> Result<Arc<dyn StateStore>, Stop> {
+pub(crate) fn open(
+    state: &State,
+    cloud: config::Cloud,
+    lookup: &System,
+) -> Result<Arc<dyn StateStore>, Stop> {
     match state {
         State::Folder(path) => {
             let store = DiskStore::open(path).map_err(|e| Stop::no(e.to_string()))?;
             Ok(Arc::new(store))
         }
-        State::Blob { .. } => Err(Stop::usage(
-            "`[state] account_url`: state in Blob Storage is not there yet: use `path`",
-        )),
+        State::Blob { account_url, container, secret } => {
+            let bad = |e: storage::StorageError| Stop::usage(format!("state: {e}"));
+            let secret = secret.as_ref().map(|secret| match secret {
+                StorageSecret::AccountKey(key) => storage::Secret::AccountKey(key.clone()),
+                StorageSecret::Sas(sas) => storage::Secret::Sas(sas.clone()),
+            });
+            let lookup = |name: &str| lookup.var(name);
+            let (key, who) = storage::key(account_url, secret.as_ref(), azure(cloud), lookup)
+                .map_err(bad)?;
+            Ok(Arc::new(BlobStore::new(account_url, container, &key, who).map_err(bad)?))
+        }
     }
 }
 

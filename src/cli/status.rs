@@ -161,7 +161,8 @@ pub(crate) fn said(lines: &mut Vec<String>, prefix: &str, text: &str) {
 }
 
 fn headline(status: &Status) -> String {
-    let said = status.troubles();
+    let told = status.conditions.iter().filter(|condition| condition.stands).count();
+    let said = status.troubles(told);
     let all = if said.is_empty() { "all is well".to_owned() } else { said.join(", ") };
     let ran = status.last_tick.map_or_else(
         || "it has not run yet".to_owned(),

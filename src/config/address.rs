@@ -1,6 +1,6 @@
 //! Addresses: which URLs are taken for what. A fault never shows the URL: a webhook's path is its password.
 
-use super::model::{Address, State};
+use super::model::Address;
 use super::problem::Fault;
 use super::reader::Text;
 use super::value;
@@ -83,7 +83,7 @@ pub(super) fn account(text: &Text) -> Result<Url, Fault> {
 }
 
 /// `account/container` in one URL, as `HSMWATCH_STATE_URL` has it.
-pub(super) fn account_and_container(text: &Text) -> Result<State, Fault> {
+pub(super) fn account_and_container(text: &Text) -> Result<(Url, String), Fault> {
     let mut url = https(&text.value)?;
     let path = url.path().trim_end_matches('/').to_owned();
     // The emulator on loopback has the account in the path, before the container.
@@ -99,10 +99,7 @@ pub(super) fn account_and_container(text: &Text) -> Result<State, Fault> {
     if !is_loopback(&url) && !account.is_empty() {
         return Err(Fault::new("the URL names more than an account and a container"));
     }
-    Ok(State::Blob {
-        account_url: account_alone(url)?,
-        container: container.unwrap_or_else(|| CONTAINER.to_owned()),
-    })
+    Ok((account_alone(url)?, container.unwrap_or_else(|| CONTAINER.to_owned())))
 }
 
 pub(super) fn account_alone(mut url: Url) -> Result<Url, Fault> {
@@ -114,10 +111,12 @@ pub(super) fn account_alone(mut url: Url) -> Result<Url, Fault> {
         return Err(Fault::new(format!("the account's {service} endpoint"))
             .hint("its blob endpoint: https://ACCOUNT.blob.core.windows.net"));
     }
-    // A SAS for the emulator is no secret; for an account it would be, and a role serves better.
+    // A SAS for the emulator is no secret; for an account it is, and URLs are shown.
     if url.query().is_some() && !loopback {
-        return Err(Fault::new("the URL has a query; shared access signatures are not used")
-            .hint("give the identity the role `Storage Blob Data Contributor` on the container"));
+        return Err(Fault::new("the URL has a query").hint(
+            "a shared access signature goes into `sas` (without a file: `HSMWATCH_STORAGE_SAS`); better give the identity \
+             the role `Storage Blob Data Contributor` on the container",
+        ));
     }
     // The service refuses a path that begins with two slashes, which a slash here would lead to.
     let path = url.path().trim_end_matches('/').to_owned();

@@ -2,10 +2,10 @@
 
 use super::draft::{Draft, DraftReceiver, DraftWorkspace};
 use super::lookup::Lookup;
-use super::model::{Source, State};
+use super::model::Source;
 use super::problem::{Fault, Report, Setting};
-use super::reader::{self, Text};
-use super::{address, secret, value};
+use super::reader::{Text, checked};
+use super::{address, secret, state, value};
 use crate::notify::Kind;
 
 const MINIMAL: &str = "the least that works:\n\
@@ -27,19 +27,11 @@ pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
     let teams = variable("HSMWATCH_TEAMS_URL");
     let slack = variable("HSMWATCH_SLACK_URL");
     let webhook = variable("HSMWATCH_WEBHOOK_URL");
-    let state_path = variable("HSMWATCH_STATE_PATH");
-    let state_url = variable("HSMWATCH_STATE_URL");
     if id.is_none() {
         let fault = Fault::new("no workspace: set `HSMWATCH_WORKSPACE_ID`").hint(MINIMAL);
         report.fail(&draft.at, fault);
     }
-    if state_path.is_none() && state_url.is_none() {
-        let fault = Fault::new("no state: set `HSMWATCH_STATE_PATH` or `HSMWATCH_STATE_URL`").hint(
-            "HSMWATCH_STATE_PATH=FOLDER on one machine, \
-             HSMWATCH_STATE_URL=https://ACCOUNT.blob.core.windows.net/CONTAINER beyond it",
-        );
-        report.fail(&draft.at, fault);
-    }
+    draft.state = state::variables(variable, lookup, &draft.at, report);
     if teams.is_none() && slack.is_none() && webhook.is_none() {
         let fault = Fault::new(
             "no receiver: set `HSMWATCH_TEAMS_URL`, `HSMWATCH_SLACK_URL` or `HSMWATCH_WEBHOOK_URL`",
@@ -56,17 +48,6 @@ pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
         });
         DraftWorkspace { name: Some(("default".to_owned(), text.setting)), id, source }
     }));
-    draft.state = match (state_path, state_url) {
-        (Some(_), Some(text)) => {
-            let fault = Fault::new("contradicts `HSMWATCH_STATE_PATH`").hint("keep one of the two");
-            report.fail(&text.setting, fault);
-            None
-        }
-        (Some(text), None) => checked(&text, value::path, report)
-            .map(|path| State::Folder(reader::path(lookup, &path))),
-        (None, Some(text)) => checked(&text, address::account_and_container, report),
-        (None, None) => None,
-    };
     let signing = variable("HSMWATCH_WEBHOOK_SECRET");
     let secret = match (&webhook, &signing) {
         (Some(_), None) => {
@@ -92,15 +73,6 @@ pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
         names.map(|name| Text::variable("HSMWATCH_PRESETS", name.to_owned())).collect()
     });
     draft
-}
-
-fn checked<T>(
-    text: &Text,
-    parse: impl FnOnce(&Text) -> Result<T, Fault>,
-    report: &mut Report,
-) -> Option<T> {
-    let value = reader::resolved(&text.value).and_then(|()| parse(text));
-    report.check(&text.setting, value)
 }
 
 fn receiver(name: &str, kind: Kind, text: Text, report: &mut Report) -> DraftReceiver {

@@ -5,7 +5,7 @@ use super::lookup::Lookup;
 use super::model::{Source, State};
 use super::problem::{Fault, Report, Setting, shown};
 use super::reader::{Document, Reader, Section, Text, list, pattern};
-use super::{address, rules, secret, value};
+use super::{address, rules, secret, state, value};
 use crate::notify::Kind;
 use crate::watch::schedule::Schedule;
 use chrono::TimeDelta;
@@ -41,7 +41,7 @@ pub(super) fn read(
         })
         .and_then(|(silent_after, _)| silent_after);
     if let Some(mut section) = reader.table(root, "state", "[state]") {
-        draft.state = state(&mut reader, &mut section);
+        draft.state = state::section(&mut reader, &mut section);
     } else if !root.has("state") {
         let fault = Fault::new("no `[state]`").hint("add\n[state]\npath = \"hsmwatch-state\"");
         reader.report.fail(&root.setting, fault);
@@ -85,40 +85,6 @@ fn schedule(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Schedule>
     every.map(|(every, _)| Schedule::Every(every)).or(cron.map(|(cron, _)| cron))
 }
 
-fn state(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Option<State> {
-    let folder = reader.parsed(section, "path", value::path);
-    let account = reader.parsed(section, "account_url", address::account);
-    let container = reader.parsed(section, "container", value::container);
-    let (has_path, has_account) = (section.has("path"), section.has("account_url"));
-    let fault = if has_path && has_account {
-        Some(
-            Fault::new("`path` and `account_url` contradict each other")
-                .hint("keep one of the two"),
-        )
-    } else if !has_path && !has_account {
-        Some(Fault::new("`[state]` needs `path` or `account_url`").hint(
-            "path = \"hsmwatch-state\" on one machine, account_url = \"https://ACCOUNT.blob.core.windows.net\" beyond it",
-        ))
-    } else {
-        None
-    };
-    if let Some(fault) = fault {
-        reader.report.fail(&section.setting, fault);
-    }
-    if let (Some((_, setting)), false) = (&container, has_account) {
-        reader.report.fail(setting, Fault::new("needs `account_url`"));
-    }
-    reader.finish(section, None);
-    let account = account.map(|(account_url, _)| State::Blob {
-        account_url,
-        container: container.map_or(address::CONTAINER.to_owned(), |(container, _)| container),
-    });
-    account.or_else(|| {
-        let (folder, setting) = folder?;
-        on_disk(reader, &setting, &folder).map(State::Folder)
-    })
-}
-
 /// `[state]` of a document of which nothing else need be right.
 pub(super) fn state_alone(
     document: &Document<'_>,
@@ -129,11 +95,11 @@ pub(super) fn state_alone(
     let mut root = Section::document(&table, document);
     let mut reader = Reader { document, lookup, report };
     let mut section = reader.table(&mut root, "state", "[state]")?;
-    state(&mut reader, &mut section)
+    state::section(&mut reader, &mut section)
 }
 
 /// A path of this machine. What a configuration from elsewhere says must be absolute.
-fn on_disk(reader: &mut Reader<'_>, setting: &Setting, path: &str) -> Option<PathBuf> {
+pub(super) fn on_disk(reader: &mut Reader<'_>, setting: &Setting, path: &str) -> Option<PathBuf> {
     let found = reader.lookup.on_disk(path).ok_or_else(|| {
         Fault::new("a relative path leads nowhere: the configuration is not on this machine")
             .hint("an absolute path")

@@ -18,6 +18,7 @@ mod problem;
 mod reader;
 mod rules;
 mod secret;
+mod state;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -27,7 +28,9 @@ pub use blob::BlobPlace;
 pub use cloud::Cloud;
 pub use fetched::{Blobs, Fetched, Wanted};
 pub use lookup::{Lookup, System};
-pub use model::{Address, Config, Receiver, RulePlace, Source, State, TextPlace, Workspace};
+pub use model::{
+    Address, Config, Receiver, RulePlace, Source, State, StorageSecret, TextPlace, Workspace,
+};
 pub use problem::{Place, Problem, Problems, nearest};
 
 use problem::Report;

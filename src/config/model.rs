@@ -44,7 +44,7 @@ pub struct Config {
 }
 
 /// Where state lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum State {
     /// A folder on this machine.
     Folder(PathBuf),
@@ -54,7 +54,18 @@ pub enum State {
         account_url: Url,
         /// The container.
         container: String,
+        /// What proves who we are, where no identity does.
+        secret: Option<StorageSecret>,
     },
+}
+
+/// A secret of a storage account.
+#[derive(Clone, Debug)]
+pub enum StorageSecret {
+    /// One of the account's keys, base64.
+    AccountKey(SecretString),
+    /// A shared access signature, without its `?`.
+    Sas(SecretString),
 }
 
 /// Where audit logs are read.

@@ -434,6 +434,16 @@ pub(super) fn resolved(value: &str) -> Result<(), Fault> {
     ))
 }
 
+/// A variable's value, parsed.
+pub(super) fn checked<T>(
+    text: &Text,
+    parse: impl FnOnce(&Text) -> Result<T, Fault>,
+    report: &mut Report,
+) -> Option<T> {
+    let value = resolved(&text.value).and_then(|()| parse(text));
+    report.check(&text.setting, value)
+}
+
 fn wrong_type(expected: &str, found: &DeValue<'_>) -> Fault {
     let found = match found {
         DeValue::String(_) => "a string",

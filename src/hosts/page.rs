@@ -12,6 +12,7 @@ mod watches;
 mod writer;
 
 use crate::engine::status::Status;
+use attention::Item;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -52,7 +53,7 @@ pub struct Page<'a> {
 /// The page.
 pub fn html(page: &Page<'_>) -> String {
     let items = page.status.map(attention::items).unwrap_or_default();
-    let verdict = Verdict::of(page, items.len());
+    let verdict = Verdict::of(page, &items);
     let mut html = Html::document();
     html.el("html", &[("lang", "en")], |h| {
         h.el("head", &[], |h| head(h, &verdict));
@@ -99,7 +100,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn of(page: &Page<'_>, items: usize) -> Self {
+    fn of(page: &Page<'_>, items: &[Item<'_>]) -> Self {
         let refused = page.refused.is_some();
         let Some(status) = page.status else {
             return Self {
@@ -113,9 +114,9 @@ impl Verdict {
                 .to_owned(),
             };
         };
-        let things = (items + usize::from(refused)).max(usize::from(!status.well));
+        let things = (items.len() + usize::from(refused)).max(usize::from(!status.well));
         if things > 0 {
-            let mut said = status.troubles();
+            let mut said = status.troubles(items.iter().filter(|item| item.is_told()).count());
             if refused {
                 said.insert(0, "the configuration is refused".to_owned());
             }

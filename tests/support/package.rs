@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use xtask::package::{Contents, assemble};
+use xtask::package::{Contents, assemble, unpack};
 
 /// The folder of the package under test, made once a process: the zip that `HSMWATCH_PACKAGE` names, unpacked, or
 /// else put together around the program that cargo built for these tests. It is shared: do not write to it.
@@ -11,10 +11,18 @@ pub(crate) fn app() -> PathBuf {
     static APP: OnceLock<PathBuf> = OnceLock::new();
     APP.get_or_init(|| {
         let app = folder().join("app");
-        assemble(&contents(), &app).unwrap();
+        match zipped() {
+            Some(zip) => unpack(&zip, &app).unwrap(),
+            None => assemble(&contents(), &app).unwrap(),
+        }
         app
     })
     .clone()
+}
+
+/// The zip that `HSMWATCH_PACKAGE` names, if it is set.
+pub(crate) fn zipped() -> Option<PathBuf> {
+    std::env::var_os("HSMWATCH_PACKAGE").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// What makes a package of the program that cargo built for these tests.

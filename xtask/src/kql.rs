@@ -1,7 +1,7 @@
 //! The step `kql`: Microsoft's own parser reads every preset, on every schema that the table has had.
 
 use crate::steps::Done;
-use crate::{root, scratch, variable};
+use crate::{npm, root, variable};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value as Json, json};
 use std::io::Write;
@@ -26,7 +26,7 @@ struct Preset {
 /// Lints every preset; skipped where the parser cannot be had.
 pub(crate) fn lint_presets() -> Result<Done> {
     let presets = read_presets(&root().join("presets"))?;
-    let folder = match install() {
+    let folder = match npm::install("xtask/js", "npm", "Microsoft's KQL parser") {
         Ok(folder) => folder,
         Err(why) if must_run() => return Err(why.context("the KQL parser is a must where CI=true")),
         Err(why) => return Ok(Done::Skipped(format!("{why:#}"))),
@@ -90,43 +90,6 @@ fn rules(file: &str, text: &str) -> Result<Vec<Preset>> {
             })
         })
         .collect()
-}
-
-/// Puts the parser into the scratch folder, unless this very version is there.
-fn install() -> Result<PathBuf> {
-    for tool in ["node", "npm"] {
-        let there = Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
-        if !there {
-            bail!("`{tool}` is not installed, so no KQL parser");
-        }
-    }
-    let folder = scratch().join("npm");
-    let source = root().join("xtask/js");
-    let stamp = folder.join("installed.json");
-    let lock =
-        std::fs::read(source.join("package-lock.json")).context("cannot read the lock file")?;
-    if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
-        return Ok(folder);
-    }
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    for file in ["package.json", "package-lock.json"] {
-        std::fs::copy(source.join(file), folder.join(file))
-            .with_context(|| format!("cannot copy `{file}`"))?;
-    }
-    println!("      installing Microsoft's KQL parser with npm, once");
-    let output = Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-        .current_dir(&folder)
-        .output()
-        .context("cannot start npm")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("npm cannot install it: {}", said.lines().next().unwrap_or("it said nothing"));
-    }
-    // Written last: a broken installation has no stamp and is done again.
-    std::fs::write(&stamp, lock).context("cannot write the stamp")?;
-    Ok(folder)
 }
 
 /// What the parser says of each query on each schema.

@@ -13,6 +13,8 @@ use xtask::root;
 mod demo_events;
 mod figures;
 mod kql;
+mod npm;
+mod pack;
 mod steps;
 
 /// One chore.
@@ -25,6 +27,11 @@ struct Command {
 /// All chores. A new one is a module and an entry here.
 const COMMANDS: &[Command] = &[
     Command { name: "figures", about: "measure what the README quotes", run: figures::run },
+    Command {
+        name: "package",
+        about: "build the function app: a folder, and the zip to deploy",
+        run: pack::run,
+    },
     Command { name: "test", about: "check everything that CI checks", run: steps::run },
     Command {
         name: "demo-events",

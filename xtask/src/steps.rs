@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every check that CI runs, one after the other, cheapest first.
 
-use crate::{Usage, kql, root, variable};
+use crate::{Usage, kql, pack, root, variable};
 use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Done {
     /// It ran; a few words on what it saw, or none.
     Passed(String),
+    /// It built the package.
+    Package(pack::Package),
     /// It did not run, and why.
     Skipped(String),
 }
@@ -59,6 +62,11 @@ const STEPS: &[Step] = &[
         what: What::Cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]),
     },
     Step {
+        name: "package",
+        about: "the function app is built, in dist/; the tests then drive that very package (Linux x86-64)",
+        what: What::Own(package),
+    },
+    Step {
         name: "test",
         about: "unit tests, properties, snapshots, black-box tests, examples in the docs",
         what: What::Cargo(&["test", "--workspace"], &[]),
@@ -81,13 +89,14 @@ impl Step {
         }
     }
 
-    fn run(&self) -> Result<Done> {
+    /// Runs it; `package` is what an earlier step of the same run has built.
+    fn run(&self, package: Option<&Path>) -> Result<Done> {
         match self.what {
-            What::Cargo(arguments, environment) => cargo(arguments, environment),
+            What::Cargo(arguments, environment) => cargo(arguments, environment, package),
             What::Tool { arguments, install } => {
                 let tool = arguments.first().copied().unwrap_or_default();
                 if is_installed(tool) {
-                    cargo(arguments, &[])
+                    cargo(arguments, &[], None)
                 } else {
                     Ok(Done::Skipped(format!("cargo-{tool} is not installed: {install}")))
                 }
@@ -106,17 +115,22 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let chosen: Vec<&Step> =
         STEPS.iter().filter(|step| only.is_empty() || only.contains(&step.name)).collect();
     let mut summary = Vec::new();
+    let mut package: Option<PathBuf> = None;
     for (n, step) in chosen.iter().enumerate() {
         println!("[{}/{}] {}: {}", n + 1, chosen.len(), step.name, step.shown());
         let start = Instant::now();
-        let result = step.run();
+        let result = step.run(package.as_deref());
         let took = seconds(start.elapsed());
         let line = match result {
             Ok(Done::Passed(seen)) if seen.is_empty() => {
-                format!("{:6} passed   {took:>8}", step.name)
+                format!("{:7} passed   {took:>8}", step.name)
             }
-            Ok(Done::Passed(seen)) => format!("{:6} passed   {took:>8}  {seen}", step.name),
-            Ok(Done::Skipped(why)) => format!("{:6} SKIPPED  {took:>8}  {why}", step.name),
+            Ok(Done::Passed(seen)) => format!("{:7} passed   {took:>8}  {seen}", step.name),
+            Ok(Done::Package(built)) => {
+                package = Some(built.zip);
+                format!("{:7} passed   {took:>8}  {}", step.name, built.summary)
+            }
+            Ok(Done::Skipped(why)) => format!("{:7} SKIPPED  {took:>8}  {why}", step.name),
             Err(error) => {
                 for line in &summary {
                     println!("      {line}");
@@ -188,11 +202,20 @@ fn help() -> String {
     text
 }
 
+/// Builds the package that the tests drive.
+fn package() -> Result<Done> {
+    if !pack::HERE {
+        return Ok(Done::Skipped("packages are built on Linux x86-64".to_owned()));
+    }
+    Ok(Done::Package(pack::plain()?))
+}
+
 /// Runs cargo at the root, its output going where ours goes.
-fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Done> {
+fn cargo(arguments: &[&str], environment: &[(&str, &str)], package: Option<&Path>) -> Result<Done> {
     let status = cargo_command()
         .args(arguments)
         .envs(environment.iter().copied())
+        .envs(package.map(|zip| ("HSMWATCH_PACKAGE", zip)))
         .status()
         .context("cannot start cargo")?;
     if !status.success() {

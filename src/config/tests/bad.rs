@@ -153,6 +153,42 @@ fn state_workspaces_and_receivers() {
 }
 
 #[test]
+fn secrets_of_the_state() {
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let cases = [
+        format!("account_key = \"{key}\"\nsas = \"sig=x\""),
+        "account_key = 7".to_owned(),
+        "account_key = \"not base64\"".to_owned(),
+        "account_key = \"c2hvcnQ=\"".to_owned(),
+        format!("account_key = \"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={key}\""),
+        "account_key = { env = \"NOT_SET\" }".to_owned(),
+        "account_key = \"@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/key/)\""
+            .to_owned(),
+        "sas = \"sv=2021-12-02&se=2027-01-01\"".to_owned(),
+        "sas = \"https://acct.blob.core.windows.net/?sv=1&sig=x\"".to_owned(),
+        "sas = \"BlobEndpoint=https://a/;SharedAccessSignature=sv=1&sig=x\"".to_owned(),
+        "sas = \"sv=1&sig=x y\"".to_owned(),
+        "sas = \"sv=1&sig=\"".to_owned(),
+        "acount_key = \"x\"".to_owned(),
+    ];
+    let account = "account_url = \"https://acct.blob.core.windows.net\"";
+    let state =
+        |text: &str| rendered(&file(&REST.replace("path = \"s\"", text), &World::default()));
+    let mut said: Vec<String> = cases
+        .iter()
+        .map(|case| format!("{case}\n{}", state(&format!("{account}\n{case}"))))
+        .collect();
+    for case in [
+        format!("path = \"s\"\naccount_key = \"{key}\"\ncontainer = \"box\""),
+        "account_url = \"http://127.0.0.1:1/devstoreaccount1?sig=x\"\nsas = \"sig=y\"".to_owned(),
+        "account_url = \"https://acct.blob.core.windows.net/?sv=1&sig=x\"".to_owned(),
+    ] {
+        said.push(format!("{case}\n{}", state(&case)));
+    }
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
 fn one_table_is_not_a_list_of_tables() {
     insta::assert_snapshot!(rendered(&file(
         "state = 1\n[workspace]\nname = \"a\"\n[receiver]\n",

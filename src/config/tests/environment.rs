@@ -17,7 +17,8 @@ fn minimal() -> World {
 #[test]
 fn three_variables_are_enough() {
     let config = environment(&minimal().var("HSMWATCH_TEAMS_URL", "")).unwrap().config;
-    assert_eq!(config.state, State::Folder(PathBuf::from("state")));
+    let State::Folder(folder) = config.state else { panic!() };
+    assert_eq!(folder, PathBuf::from("state"));
     assert_eq!(config.presets.len(), 4);
     assert_eq!(config.receivers.len(), 1);
     assert_eq!(config.receivers[0].name, "slack");
@@ -45,7 +46,7 @@ fn the_state_s_url_is_an_account_and_a_container() {
         match environment(&world) {
             Err(problems) => problems.to_string(),
             Ok(loaded) => match loaded.config.state {
-                State::Blob { account_url, container } => format!("{account_url} {container}"),
+                State::Blob { account_url, container, .. } => format!("{account_url} {container}"),
                 State::Folder(_) => panic!(),
             },
         }
@@ -66,6 +67,41 @@ fn the_state_s_url_is_an_account_and_a_container() {
         ]
         .map(|url| format!("{url}\n    {}", state(url)))
         .join("\n")
+    );
+}
+
+#[test]
+fn an_account_s_secret_has_a_variable_of_its_own() {
+    let state = |pairs: &[(&str, &str)]| {
+        let start = minimal()
+            .var("HSMWATCH_STATE_PATH", "")
+            .var("HSMWATCH_STATE_URL", "https://acct.blob.core.windows.net/state");
+        let world = pairs.iter().fold(start, |world, (name, value)| world.var(name, value));
+        match environment(&world) {
+            Ok(loaded) if loaded.warnings.is_empty() => format!("{:?}", loaded.config.state),
+            result => rendered(&result),
+        }
+    };
+    let (key, sas) = ("HSMWATCH_STORAGE_KEY", "HSMWATCH_STORAGE_SAS");
+    insta::assert_snapshot!(
+        [
+            state(&[(key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")]),
+            state(&[(sas, "?sv=2021-12-02&sig=abc%3D")]),
+            state(&[(key, ""), (sas, " ")]),
+            state(&[(key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), (sas, "sig=x")]),
+            state(&[(
+                key,
+                "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/key/)"
+            )]),
+            state(&[(key, "AccountName=acct;AccountKey=AAECAw==")]),
+            state(&[(sas, "sv=2021-12-02")]),
+            state(&[
+                (sas, "sig=x"),
+                ("HSMWATCH_STATE_URL", "http://127.0.0.1:1/devstoreaccount1/state?sig=y")
+            ]),
+            state(&[(sas, "sig=x"), ("HSMWATCH_STATE_URL", ""), ("HSMWATCH_STATE_PATH", "state")]),
+        ]
+        .join("\n\n")
     );
 }
 

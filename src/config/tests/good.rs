@@ -63,7 +63,8 @@ fn the_design_s_example_is_good() {
     assert_eq!(config.sweep_every, TimeDelta::hours(6));
     assert_eq!(config.catch_up, TimeDelta::days(7));
     assert_eq!(config.silent_after, None);
-    assert_eq!(config.state, State::Folder(PathBuf::from("hsmwatch-state")));
+    let State::Folder(folder) = &config.state else { panic!() };
+    assert_eq!(*folder, PathBuf::from("hsmwatch-state"));
     let [oncall, itsm] = config.receivers.as_slice() else { panic!() };
     assert_eq!((oncall.kind, oncall.min_severity), (Kind::Teams, Severity::Low));
     assert_eq!(oncall.url.text.expose_secret(), TEAMS, "byte for byte");
@@ -94,6 +95,7 @@ silent_after = "14d"
 [state]
 account_url = "https://acct.blob.core.usgovcloudapi.net/"
 container = "hsm-state"
+sas = {{ env = "STATE_SAS" }}
 [[workspace]]
 name = "prod"
 id = "AAAAAAAA-2222-3333-4444-555555555555"
@@ -151,6 +153,7 @@ cron = "0 0 * * *"
 "#
     );
     let world = World { base: "/etc/hsm[1]".into(), ..World::default() };
+    let world = world.var("STATE_SAS", "?sv=2021-12-02&sig=abc%3D");
     let world = world.file("/etc/hsm[1]/slack-url", "https://hooks.slack.com/services/T/B/x\r\n");
     let loaded = file(&text, &world).unwrap();
     assert_eq!(rendered(&Ok(loaded.clone())), "fine");
@@ -205,7 +208,7 @@ fn the_emulator_s_addresses_are_accounts_too() {
     let state = |url: &str| {
         let text = REST.replace("path = \"s\"", &format!("account_url = \"{url}\""));
         match file(&text, &World::default()).unwrap().config.state {
-            State::Blob { account_url, container } => format!("{account_url} {container}"),
+            State::Blob { account_url, container, .. } => format!("{account_url} {container}"),
             State::Folder(_) => panic!(),
         }
     };

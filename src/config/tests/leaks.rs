@@ -24,7 +24,7 @@ fn no_problem_shows_what_was_planted() {
                 "rules",
             ],
         ),
-        ("[state]", &["path", "account_url", "container"]),
+        ("[state]", &["path", "account_url", "container", "account_key", "sas"]),
         ("[[workspace]]", &["name", "id", "endpoint", "resource_id", "logs"]),
         (
             "[[receiver]]",
@@ -107,6 +107,8 @@ fn no_variable_is_shown() {
         "WORKSPACE_ID",
         "STATE_URL",
         "STATE_PATH",
+        "STORAGE_KEY",
+        "STORAGE_SAS",
         "TEAMS_URL",
         "SLACK_URL",
         "WEBHOOK_URL",

@@ -27,11 +27,11 @@ impl State {
 }
 
 impl Status {
-    /// How many of what need attention, a phrase each; empty if nothing does.
-    pub fn troubles(&self) -> Vec<String> {
+    /// How many of what need attention, a phrase each; empty if nothing does. `told`: how many conditions the reader will
+    /// find below.
+    pub fn troubles(&self, told: usize) -> Vec<String> {
         let ill = self.watches.iter().filter(|watch| watch.attention).count();
         let off = self.receivers.iter().filter(|receiver| !receiver.on).count();
-        let told = self.conditions.iter().filter(|condition| condition.stands).count();
         [
             (ill, "watch needs attention", "watches need attention"),
             (off, "receiver is off", "receivers are off"),

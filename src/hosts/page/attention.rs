@@ -16,14 +16,26 @@ const NAMED: usize = 6;
 /// Items shown; the sections below show all.
 const ITEMS: usize = 30;
 
+/// The rank of what only a condition tells of.
+const TOLD: u8 = 7;
+
 /// One thing that needs attention.
 pub(super) struct Item<'a> {
+    /// 0 is the gravest.
+    rank: u8,
     /// What it is about: names that others chose, and our words around them.
     what: Vec<Word<'a>>,
     since: Option<DateTime<Utc>>,
     /// What was answered or went wrong; others wrote it.
     said: Option<&'a str>,
-    cure: String,
+    cure: &'static str,
+}
+
+impl Item<'_> {
+    /// Whether it is here only because hsmwatch has told of it.
+    pub(super) const fn is_told(&self) -> bool {
+        self.rank == TOLD
+    }
 }
 
 /// A piece of a heading.
@@ -41,6 +53,7 @@ pub(super) fn items(status: &Status) -> Vec<Item<'_>> {
     let mut items = Vec::new();
     for document in &status.unreadable {
         items.push(Item {
+            rank: 3,
             what: vec![
                 ours("State document "),
                 Word::Theirs(&document.document),
@@ -48,31 +61,31 @@ pub(super) fn items(status: &Status) -> Vec<Item<'_>> {
             ],
             since: None,
             said: Some(&document.why),
-            cure: Condition::StateUnreadable.action().to_owned(),
+            cure: Condition::StateUnreadable.action(),
         });
     }
     for receiver in status.receivers.iter().filter(|receiver| !receiver.on) {
         items.push(Item {
-            what: vec![ours("Receiver "), Word::Theirs(&receiver.name), ours(" is off; its alerts wait")],
+            rank: 2,
+            what: vec![ours("Receiver "), Word::Theirs(&receiver.name), ours(" is off")],
             since: receiver.off_since,
             said: Some(receiver.last_answer.as_deref().unwrap_or("it refused everything")),
-            cure: format!(
-                "Mend its address or secret, or mend the receiver and run `hsmwatch receivers on {}`.",
-                receiver.name
-            ),
+            cure: Condition::ReceiverBroken.action(),
         });
     }
     watches(status, &mut items);
     let rest = status.conditions.iter().filter(|c| c.stands && !shown(c, status));
     items.extend(rest.map(|standing| Item {
+        rank: TOLD,
         what: vec![
             ours(format!("{}: ", standing.condition.title())),
             Word::Theirs(&standing.subject),
         ],
         since: Some(standing.since),
         said: None,
-        cure: standing.condition.action().to_owned(),
+        cure: standing.condition.action(),
     }));
+    items.sort_by_key(|item| item.rank);
     items
 }
 
@@ -81,18 +94,18 @@ fn watches<'a>(status: &'a Status, items: &mut Vec<Item<'a>>) {
     let mut groups: BTreeMap<(u8, &str, &str), Vec<&WatchStatus>> = BTreeMap::new();
     for watch in status.watches.iter().filter(|watch| watch.attention) {
         let (rank, said) = match &watch.state {
-            State::Failing { error, .. } => (0, error.as_str()),
-            State::Overdue { .. } => (1, ""),
-            State::Waiting { .. } => (2, ""),
-            State::Throttled { .. } => (3, ""),
-            State::NotStarted => (4, ""),
+            State::Failing { error, .. } => (1, error.as_str()),
+            State::Overdue { .. } => (0, ""),
+            State::Waiting { .. } => (4, ""),
+            State::Throttled { .. } => (5, ""),
+            State::NotStarted => (6, ""),
             // The document is an item of its own.
             State::Unreadable if !status.unreadable.is_empty() => continue,
-            State::Unreadable | State::UnknownRule | State::Fine => (5, ""),
+            State::Unreadable | State::UnknownRule | State::Fine => (3, ""),
         };
         groups.entry((rank, &watch.workspace, said)).or_default().push(watch);
     }
-    for ((_, workspace, said), group) in groups {
+    for ((rank, workspace, said), group) in groups {
         let Some(first) = group.first() else { continue };
         let since = group.iter().filter_map(|watch| since(&watch.state)).min();
         let mut what = Vec::new();
@@ -109,10 +122,11 @@ fn watches<'a>(status: &'a Status, items: &mut Vec<Item<'a>>) {
             ours(format!(": {}", trouble(&first.state))),
         ]);
         items.push(Item {
+            rank,
             what,
             since,
             said: Some(said).filter(|said| !said.is_empty()),
-            cure: cure(&first.state).to_owned(),
+            cure: cure(&first.state),
         });
     }
 }
@@ -221,17 +235,13 @@ fn draw_item(html: &mut Html, page: &Page<'_>, item: &Item<'_>) {
     if let Some(said) = item.said {
         html.el("p", &[("class", "said")], |h| h.quoted(said, ANSWER));
     }
-    html.el("p", &[("class", "cure")], |h| code(h, &item.cure));
+    html.el("p", &[("class", "cure")], |h| code(h, item.cure));
 }
 
 /// A sentence whose words in backticks are what one types.
-fn code(html: &mut Html, text: &str) {
+fn code(html: &mut Html, text: &'static str) {
     for (n, piece) in text.split('`').enumerate() {
-        if n % 2 == 0 {
-            html.text(piece)
-        } else {
-            html.el("code", &[], |h| h.quoted(piece, ANSWER))
-        }
+        if n % 2 == 0 { html.text(piece) } else { html.leaf("code", &[], piece) }
     }
 }
 

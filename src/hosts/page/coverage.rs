@@ -192,6 +192,11 @@ pub(super) fn define(html: &mut Html, range: &Range) {
         h.shape("rect", &[("class", "miss-ground"), ("width", "5"), ("height", "5")]);
         h.shape("rect", &[("class", "miss-line"), ("width", "2"), ("height", "5")]);
     });
+    let stripes =
+        [("id", "stripes"), ("width", "4"), ("height", "4"), ("patternUnits", "userSpaceOnUse")];
+    html.el("pattern", &stripes, |h| {
+        h.shape("rect", &[("class", "wait-line"), ("width", "2"), ("height", "4")]);
+    });
     let marks = range.marks();
     html.el("symbol", &[("id", "lines")], |h| {
         for (x, _) in &marks {

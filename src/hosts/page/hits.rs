@@ -123,7 +123,7 @@ pub(super) fn axis(html: &mut Html, class: &'static str) {
 /// The picture of one watch.
 pub(super) fn draw(html: &mut Html, hits: &Hits) {
     let attributes = [
-        ("class", "hits"),
+        ("class", if hits.most.is_some() { "hits" } else { "hits flat" }),
         ("role", "img"),
         ("viewBox", "0 0 480 34"),
         ("preserveAspectRatio", "none"),

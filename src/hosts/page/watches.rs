@@ -161,7 +161,7 @@ fn draw_watch(html: &mut Html, watch: &WatchStatus, view: &View<'_>) {
             coverage::draw(h, watch, view.range);
             coverage::axis(h, "axis own");
         });
-        h.el("div", &[("class", "picture")], |h| {
+        h.el("div", &[("class", "picture of-hits")], |h| {
             let hits = Hits::of(watch, now);
             hits::draw(h, &hits);
             hits::axis(h, "axis own");
@@ -179,7 +179,7 @@ fn draw_watch(html: &mut Html, watch: &WatchStatus, view: &View<'_>) {
             );
         });
         if let Some(sentence) = watch.state.says() {
-            h.el("p", &[("class", "said")], |h| h.quoted(&sentence, 600));
+            h.el("p", &[("class", "says")], |h| h.quoted(&sentence, 600));
         }
         details(h, watch, now);
     });

@@ -14,7 +14,7 @@ mod zip;
 pub use assemble::{Contents, Source, assemble, assemble_from};
 pub use check::check;
 pub use inspect::{Glibc, Linkage, inspect};
-pub use zip::zip;
+pub use zip::{unpack, zip};
 
 /// What the handler answers, each by the name of its function.
 pub const FUNCTIONS: [&str; 5] = ["dead-letter", "deliver", "evaluate", "status", "tick"];

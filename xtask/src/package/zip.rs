@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 /// The last steps of the scale, 7 to 9, cost twice the time of all before and save less than a percent.
 const LEVEL: i64 = 6;
@@ -35,6 +35,14 @@ pub fn zip(app: &Path, zip: &Path) -> Result<()> {
     }
     writer.finish()?.into_inner()?.sync_all()?;
     Ok(())
+}
+
+/// Unpacks a package into the folder `app`, modes included.
+pub fn unpack(zip: &Path, app: &Path) -> Result<()> {
+    let shown = zip.display();
+    let file = File::open(zip).with_context(|| format!("cannot read the package `{shown}`"))?;
+    let mut archive = ZipArchive::new(file).with_context(|| format!("`{shown}` is no zip"))?;
+    archive.extract(app).with_context(|| format!("cannot unpack `{shown}`"))
 }
 
 /// Every file's place in the package, with forward slashes, sorted.
@@ -66,7 +74,7 @@ mod tests {
     use super::super::fixture::Fixture;
     use super::*;
     use std::io::Read as _;
-    use zip::{System, ZipArchive};
+    use zip::System;
 
     fn packed(fixture: &Fixture) -> Vec<u8> {
         fixture.assemble().unwrap();
@@ -107,6 +115,18 @@ mod tests {
         assert_eq!(packed(&one), packed(&other));
         one.write("binary", "another program");
         assert_ne!(packed(&one), packed(&other));
+    }
+
+    #[test]
+    fn what_is_unpacked_is_what_was_packed() {
+        let fixture = Fixture::new();
+        packed(&fixture);
+        let elsewhere = fixture.path("elsewhere");
+        unpack(&fixture.path("hsmwatch.zip"), &elsewhere).unwrap();
+        check(&elsewhere).unwrap();
+        assert_eq!(places(&elsewhere).unwrap(), fixture.files());
+        let error = unpack(&fixture.path("host.json"), &elsewhere).unwrap_err().to_string();
+        assert!(error.contains("is no zip"), "{error}");
     }
 
     #[test]
