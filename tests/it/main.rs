@@ -9,6 +9,7 @@
 
 mod arrows;
 mod blob;
+mod blob_cost;
 mod check;
 mod crash;
 mod daemon;
