@@ -2,11 +2,10 @@
 //! and only what has changed.
 
 use super::report::Stop;
-use super::setup::{FILE, known};
+use super::setup::{self, FILE, known};
 use super::{Context, keeper::Good};
-use crate::azure::Cloud;
 use crate::azure::remote::{Read, Remote, RemoteError, same_version};
-use crate::azure::storage::{self, Secret};
+use crate::azure::storage;
 use crate::config::{
     self, Asked, BlobPlace, Blobs, Fetched, Input, Kept, Loaded, Lookup, Problems, Recorder,
     System, Wanted,
@@ -211,8 +210,9 @@ pub(crate) struct Container {
 impl Container {
     fn new(place: BlobPlace) -> Result<Self, Stop> {
         let lookup = System::here();
-        let secret = storage_secret(&lookup)?;
-        let cloud = cloud(&place);
+        let secret = config::storage_secret(&lookup)?.map(setup::storage_secret);
+        // The configuration, which could say so, is not read yet.
+        let cloud = setup::azure(config::Cloud::of_account(&place.account_url));
         let made =
             storage::key(&place.account_url, secret.as_ref(), cloud, |name| lookup.var(name))
                 .and_then(|(key, who)| {
@@ -320,30 +320,5 @@ impl Container {
         self.etags.retain(|name, _| wanted.files.contains(name));
         self.blobs.listings.retain(|prefix, _| wanted.prefixes.contains(prefix));
         self.wanted = wanted;
-    }
-}
-
-/// A secret of the account, for people without an identity.
-fn storage_secret(lookup: &dyn Lookup) -> Result<Option<Secret>, Stop> {
-    let set = |name: &str| lookup.var(name).filter(|value| !value.trim().is_empty());
-    match (set("HSMWATCH_STORAGE_KEY"), set("HSMWATCH_STORAGE_SAS")) {
-        (Some(_), Some(_)) => Err(Stop::usage(
-            "`HSMWATCH_STORAGE_SAS` contradicts `HSMWATCH_STORAGE_KEY`: keep one of the two",
-        )),
-        (Some(key), None) => Ok(Some(Secret::AccountKey(key.into()))),
-        (None, Some(sas)) => Ok(Some(Secret::Sas(sas.into()))),
-        (None, None) => Ok(None),
-    }
-}
-
-/// The cloud of an account, by its host: the configuration, which could say so, is not read yet.
-fn cloud(place: &BlobPlace) -> Cloud {
-    let host = place.account_url.host_str().unwrap_or_default();
-    if host.ends_with(".usgovcloudapi.net") {
-        Cloud::UsGov
-    } else if host.ends_with(".chinacloudapi.cn") {
-        Cloud::China
-    } else {
-        Cloud::Public
     }
 }

@@ -6,7 +6,7 @@ use super::keeper::{self, Good, KeepError};
 use super::origin::{Origin, Version};
 use super::report::Stop;
 use super::setup::{self, Setup};
-use crate::config::{self, Asked, Cloud, Input, Problem};
+use crate::config::{self, Asked, Cloud, Input, Problem, State};
 use crate::hosts::daemon::clock;
 use crate::hosts::functions::{App, Current, Refused, Supply};
 use crate::ports::StateStore;
@@ -190,7 +190,11 @@ impl Memory {
 fn home(origin: &Origin, text: &str) -> Option<Result<Arc<dyn StateStore>, String>> {
     let machine = origin.lookup();
     let state = config::state(Input::Environment, &machine).or_else(|| origin.state(text))?;
-    Some(setup::open(&state, Cloud::default(), &machine).map_err(|stop| stop.sentence()))
+    let cloud = match &state {
+        State::Blob { account_url, .. } => Cloud::of_account(account_url),
+        State::Folder(_) => Cloud::default(),
+    };
+    Some(setup::open(&state, cloud, &machine).map_err(|stop| stop.sentence()))
 }
 
 /// The version that is kept, made ready, and since when it is good.

@@ -428,6 +428,84 @@ async fn a_version_with_secrets_in_it_is_kept_nowhere() {
 }
 
 #[tokio::test]
+async fn the_last_good_version_is_kept_where_state_is_and_reads_its_secrets_anew() {
+    let world = World::new().await;
+    let store = azurite().container();
+    let folder = format!("path = \"{}\"", world.dir.path().join("state").display());
+    let account = format!("account_url = \"{}\"\ncontainer = \"{store}\"", azurite().blob_url());
+    let text = world.configuration().replace(&folder, &account);
+    let text = text.replace("{ env = \"URL\" }", "{ file = \"secrets/url\" }");
+    let text = format!(
+        "{text}[[rule]]\nid = \"q\"\ntitle = \"Q\"\nseverity = \"low\"\nquery = {{ file = \"q.kql\" }}\n"
+    );
+    world.put(NAME, &text).await;
+    world.put("p/q.kql", "CloudHsmServiceOperationAuditLogs").await;
+    world.put("p/secrets/url", "http://127.0.0.1:1/old-s3cret").await;
+    let handler = world.handler();
+    assert_eq!(handler.turn().await, 200);
+    assert_eq!(handler.refused().await, None);
+    assert_eq!(handler.rules().await, ["a", "b", "key-delete", "q"]);
+    world.cost();
+    assert_eq!(handler.turn().await, 200);
+    let quiet = [("list", 200), (NAME, 304), ("p/q.kql", 304), ("p/secrets/url", 304)];
+    assert_eq!(world.cost(), cost(&quiet));
+    drop(handler);
+
+    let url = azurite().blob_url().parse().unwrap();
+    let (key, _) = key(&url, None, Cloud::Public, |_| None).unwrap();
+    let state = service(&url, &key).unwrap().blob_container_client(&store);
+    let kept = state.blob_client("config/good").download(None).await.unwrap();
+    let kept = kept.body.collect_string().await.unwrap();
+    assert!(kept.contains("secrets/url") && !kept.contains("s3cret"), "{kept}");
+
+    // Both the configuration and a text of a rule are broken; the secret is a new one.
+    world.put(NAME, &format!("{text}x = 1\n")).await;
+    world.put("p/q.kql", "|").await;
+    world.put("p/secrets/url", &world.receiver.url()).await;
+    let handler = world.handler();
+    for _ in 0..3 {
+        assert_eq!(handler.turn().await, 200);
+    }
+    assert_eq!(handler.rules().await, ["a", "b", "key-delete", "q"]);
+    let told: Vec<_> =
+        world.receiver.deliveries().iter().flat_map(conditions).map(|c| c.0).collect();
+    assert_eq!(told, ["configuration-refused"]);
+    let status = handler.status().await;
+    assert_eq!(status["unreadable"], json!([]), "{status}");
+}
+
+#[tokio::test]
+async fn a_file_is_read_again_at_each_tick() {
+    let world = World::new().await;
+    let path = world.dir.path().join("hsmwatch.toml");
+    let rules = world.dir.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    std::fs::write(&path, world.configuration()).unwrap();
+    std::fs::write(rules.join("a.toml"), rule("a")).unwrap();
+    let world = world.with("HSMWATCH_CONFIG", "hsmwatch.toml");
+    let handler = world.handler();
+    assert_eq!(handler.turn().await, 200);
+    assert_eq!(handler.rules().await, ["a", "key-delete"]);
+    std::fs::write(rules.join("b.toml"), rule("b")).unwrap();
+    assert_eq!(handler.turn().await, 200);
+    assert_eq!(handler.rules().await, ["a", "b", "key-delete"]);
+    std::fs::write(rules.join("b.toml"), "[[rule]]\nid = 7\n").unwrap();
+    assert_eq!(handler.turn().await, 200);
+    let why = handler.refused().await.unwrap();
+    assert!(why.contains("rules/b.toml:2:6: `id`: expected a string"), "{why}");
+    assert_eq!(handler.rules().await, ["a", "b", "key-delete"]);
+    std::fs::remove_file(&path).unwrap();
+    assert!(handler.refused().await.unwrap().contains("hsmwatch.toml` cannot be read"));
+    assert_eq!(handler.turn().await, 200);
+    std::fs::write(&path, world.configuration()).unwrap();
+    std::fs::remove_file(rules.join("b.toml")).unwrap();
+    assert_eq!(handler.turn().await, 200);
+    assert_eq!(handler.rules().await, ["a", "key-delete"]);
+    assert_eq!(handler.refused().await, None);
+    assert_eq!(world.kept(), None, "what is on this machine is not kept in state");
+}
+
+#[tokio::test]
 async fn whatever_cannot_be_read_is_named_and_over_once_it_can() {
     let world = World::new().await;
     let handler = world.handler();

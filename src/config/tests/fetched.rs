@@ -140,7 +140,7 @@ fn paths_of_this_machine_must_be_absolute() {
     let world = world.file("/q.kql", "CloudHsmServiceOperationAuditLogs");
     let (result, ..) = read(&Container::of(&[]), &place("hsmwatch.toml"), &world, &text);
     let config = result.unwrap().config;
-    assert_eq!(config.state, State::Folder("/state".into()));
+    assert!(matches!(config.state, State::Folder(path) if path == Path::new("/state")));
     assert_eq!(config.own_rules.len(), 1);
 }
 
@@ -233,6 +233,51 @@ previous_secrets = [{ env = "SECRET" }, "whsec_AfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     hsmwatch.toml:11:10: `secret`: is written out
     hsmwatch.toml:12:41: `previous_secrets`: is written out
     ");
+}
+
+#[test]
+fn the_secret_of_an_account_is_one_too() {
+    let key = "c2l4dGVlbiBieXRlcyBvciBtb3Jl";
+    let text = |state: &str| {
+        REST.replace(
+            "path = \"s\"",
+            &format!("account_url = \"https://acme.blob.core.windows.net\"\n{state}"),
+        )
+    };
+    for (state, exposed) in [
+        (format!("account_key = \"{key}\""), 2),
+        ("sas = \"sv=1&sig=abc\"".to_owned(), 2),
+        ("sas = { env = \"SAS\" }".to_owned(), 1),
+        (String::new(), 1),
+    ] {
+        let world = machine().var("SAS", "sv=1&sig=abc");
+        let loaded = file(&text(&state), &world).unwrap();
+        assert_eq!(loaded.exposed.len(), exposed, "{state}");
+    }
+    let loopback =
+        text("").replace("https://acme.blob.core.windows.net", "http://127.0.0.1:1/dev?sig=x");
+    assert_eq!(file(&loopback, &machine()).unwrap().exposed.len(), 2);
+
+    let secret = |world: World| storage_secret(&world);
+    assert!(secret(World::default()).unwrap().is_none());
+    let world = World::default().var("HSMWATCH_STORAGE_KEY", key).var("HSMWATCH_STORAGE_SAS", " ");
+    assert!(matches!(secret(world), Ok(Some(StorageSecret::AccountKey(_)))));
+    let world =
+        World::default().var("HSMWATCH_STORAGE_KEY", key).var("HSMWATCH_STORAGE_SAS", "sig=a");
+    let both = secret(world).unwrap_err().to_string();
+    assert!(both.contains("contradicts `HSMWATCH_STORAGE_KEY`"), "{both}");
+    let world = World::default()
+        .var("HSMWATCH_STORAGE_SAS", "@Microsoft.KeyVault(SecretUri=https://v/secrets/s)");
+    assert!(secret(world).unwrap_err().to_string().contains("was not resolved"));
+}
+
+#[test]
+fn the_cloud_is_known_by_the_account() {
+    let cloud =
+        |host: &str| Cloud::of_account(&format!("https://acme.blob.core.{host}").parse().unwrap());
+    assert_eq!(cloud("windows.net"), Cloud::Public);
+    assert_eq!(cloud("usgovcloudapi.net"), Cloud::UsGov);
+    assert_eq!(cloud("chinacloudapi.cn"), Cloud::China);
 }
 
 /// Names of files that look like one another, some of them like patterns.
