@@ -54,12 +54,24 @@ impl Origin {
         }
     }
 
-    /// As the user would name it, without secrets.
+    /// As the user would name it. No secrets, and no URL.
     pub(crate) fn source(&self) -> String {
         match self {
             Self::Environment => "environment".to_owned(),
             Self::File(path) => path.display().to_string(),
-            Self::Blob(container) => container.place.to_string(),
+            // Not the URL: none stands in logs and alerts, so that nobody need ask which of them hold secrets.
+            Self::Blob(container) => {
+                let account = storage::account(&container.place.account_url);
+                format!("{} of account {account}", container.place.file())
+            }
+        }
+    }
+
+    /// Its address, if it is a blob.
+    pub(crate) fn address(&self) -> Option<String> {
+        match self {
+            Self::Environment | Self::File(_) => None,
+            Self::Blob(container) => Some(container.place.to_string()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A configuration in Blob Storage, with rule files beside it, read by the built program from Azurite.
 
-use crate::support::azurite::{account_sas, azurite};
+use crate::support::azurite::{ACCOUNT, account_sas, azurite};
 use crate::support::bed::{SECRET, SECRETS, WORKSPACE, conditions};
 use crate::support::fake_logs::FakeLogs;
 use crate::support::fake_receiver::{FakeReceiver, Kind};
@@ -88,6 +88,11 @@ impl World {
         format!("{}/{}/{NAME}", self.proxy.url(), self.name)
     }
 
+    /// As the program calls the configuration: not by its URL.
+    fn source(&self) -> String {
+        format!("{}/{NAME} of account {ACCOUNT}", self.name)
+    }
+
     fn with(mut self, variable: &'static str, value: &str) -> Self {
         self.variables.insert(variable, value.to_owned());
         self
@@ -163,7 +168,7 @@ impl World {
         }
         assert!(found.len() <= 1, "{found:?}");
         let text = found.pop()?;
-        let body = text.find("{\"format\":1,\"address\"").map(|at| &text[at..])?;
+        let body = text.get(text.find("{\"format\":1,\"address\"")?..)?;
         serde_json::Deserializer::from_str(body).into_iter().next()?.ok()
     }
 }
@@ -324,7 +329,7 @@ async fn an_invalid_version_is_refused_and_told_once_while_the_last_good_one_goe
         .iter()
         .flat_map(conditions)
         .map(|(condition, subject, state)| {
-            assert_eq!(subject, world.address());
+            assert_eq!(subject, world.source());
             (condition, state)
         })
         .collect();
@@ -586,7 +591,7 @@ async fn every_verb_takes_an_address() {
     let world = World::new().await;
     let (code, out, talk) = world.run(&["check"]);
     assert_eq!(code, Some(0), "{talk}");
-    assert!(out.contains("key-delete") && talk.contains(&world.address()), "{out}{talk}");
+    assert!(out.contains("key-delete") && talk.contains(&world.source()), "{out}{talk}");
     let (code, _, talk) = world.run(&["run", "--once"]);
     assert_eq!(code, Some(0), "{talk}");
     let (code, out, talk) = world.run(&["rules"]);

@@ -66,7 +66,9 @@ fn read(
     text: &str,
 ) -> (Result<Loaded, Problems>, Asked, usize) {
     let mut blobs = Blobs::default();
-    for round in 1.. {
+    let mut round = 0;
+    loop {
+        round += 1;
         let fetched = Fetched::new(place, &blobs, machine);
         let recorder = Recorder::new(&fetched);
         let file = place.file();
@@ -78,7 +80,6 @@ fn read(
         }
         container.fetch(&mut blobs, &missing);
     }
-    unreachable!()
 }
 
 #[test]
@@ -289,6 +290,7 @@ fn name() -> impl Strategy<Value = String> {
         .prop_map(|parts| parts.join("/"))
 }
 
+/// But for `//` and `/./` in the middle, which the library for files takes for folders without a name.
 fn glob_pattern() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         Just("*".to_owned()),
@@ -297,14 +299,13 @@ fn glob_pattern() -> impl Strategy<Value = String> {
         Just("[!a]*".to_owned()),
         Just("[[]*".to_owned()),
         Just("[a/b]".to_owned()),
-        Just(String::new()),
         "[ab.é]{1,3}",
         "[ab]\\*",
     ];
     let before = prop_oneof![Just(""), Just("./")];
     (before, prop::collection::vec(part, 1..4))
         .prop_map(|(before, parts)| format!("{before}{}", parts.join("/")))
-        .prop_filter("relative, and inside", |p| !p.starts_with('/') && !p.contains(".."))
+        .prop_filter("relative, and inside", |p| !p.contains(".."))
 }
 
 proptest! {
@@ -359,6 +360,21 @@ fn hostile_names_of_blobs_are_no_files() {
     for pattern in ["conf/rules/*.toml", "conf/rules/**/*.toml"] {
         assert_eq!(world.glob(pattern), Ok(vec![PathBuf::from("conf/rules/x.toml")]), "{pattern}");
     }
+    for pattern in ["conf/rules/", "conf/rules/.", "conf/rules/**"] {
+        assert_eq!(world.glob(pattern), Ok(vec![]), "{pattern}: folders only");
+    }
     assert!(world.read(Path::new("conf/../../etc/passwd")).unwrap_err().contains("out of"));
     assert!(world.glob("conf/../../*").unwrap_err().contains("out of"));
+}
+
+#[test]
+fn a_name_that_could_forge_a_line_is_refused() {
+    let mut blobs = Blobs::default();
+    let names = ["rules/x\nerror: all is lost.toml", "rules/x.toml"];
+    blobs.listings.insert("rules/".to_owned(), Ok(names.map(str::to_owned).to_vec()));
+    let (place, machine) = (place("hsmwatch.toml"), machine());
+    let world = Fetched::new(&place, &blobs, &machine);
+    let why = world.glob("conf/rules/*.toml").unwrap_err();
+    assert_eq!(why, "the name of a blob there has a control character in it");
+    assert!(world.glob("conf/rules/y*").unwrap().is_empty());
 }
