@@ -288,7 +288,7 @@ fn row(
     Row { name, step, outcome, messages, problem: problem.into() }
 }
 
-fn out(value: Json) -> Json {
+fn out(value: &Json) -> Json {
     json!({"body": {"Outputs": {"out": value}}})
 }
 
@@ -385,71 +385,71 @@ fn every_answer_is_read_as_the_host_reads_it() {
         ),
         row(
             "array of JSON texts",
-            out(json!(["{\"a\":1.0}", "[1]"])),
+            out(&json!(["{\"a\":1.0}", "[1]"])),
             "ok",
             &["{\"a\":1.0}", "[1]"],
             None,
         ),
         row(
             "date in a JSON text",
-            out(json!(["{\"at\":\"2026-05-04T10:00:00.100Z\"}"])),
+            out(&json!(["{\"at\":\"2026-05-04T10:00:00.100Z\"}"])),
             "ok",
             &["{\"at\":\"2026-05-04T10:00:00.100Z\"}"],
             None,
         ),
-        row("empty array", out(json!([])), "ok", &[], None),
-        row("null output", out(json!(null)), "ok", &[], None),
+        row("empty array", out(&json!([])), "ok", &[], None),
+        row("null output", out(&json!(null)), "ok", &[], None),
         row(
             "array with a date",
-            out(json!(["2026-05-04T10:00:00.100+02:00"])),
+            out(&json!(["2026-05-04T10:00:00.100+02:00"])),
             "ok",
             &["mangled 2026-05-04T10:00:00.100+02:00"],
             "read as a date",
         ),
         row(
             "array of objects",
-            out(json!([{"a": 1}])),
+            out(&json!([{"a": 1}])),
             "ok",
             &["{\n  \"a\": 1\n}"],
             "printed anew",
         ),
-        row("array of numbers", out(json!([1])), "ok", &["1"], "no string"),
-        row("object", out(json!({"a": 1})), "ok", &["{\n  \"a\": 1\n}"], "printed anew"),
-        row("plain string", out(json!("hello!!")), "ok", &["hello!!"], None),
-        row("base64", out(json!("YWJj")), "ok", &["abc"], "base64"),
-        row("base64 with blanks", out(json!("YW Jj")), "ok", &["abc"], "base64"),
+        row("array of numbers", out(&json!([1])), "ok", &["1"], "no string"),
+        row("object", out(&json!({"a": 1})), "ok", &["{\n  \"a\": 1\n}"], "printed anew"),
+        row("plain string", out(&json!("hello!!")), "ok", &["hello!!"], None),
+        row("base64", out(&json!("YWJj")), "ok", &["abc"], "base64"),
+        row("base64 with blanks", out(&json!("YW Jj")), "ok", &["abc"], "base64"),
         row(
             "digits",
-            out(json!("12345678")),
+            out(&json!("12345678")),
             "ok",
             &["\u{fffd}m\u{fffd}\u{fffd}\u{fffd}"],
             "base64",
         ),
         row(
             "JSON in a string",
-            out(json!("{\"a\":1}")),
+            out(&json!("{\"a\":1}")),
             "ok",
             &["{\n  \"a\": 1\n}"],
             "printed anew",
         ),
         row(
             "array in a string",
-            out(json!("[\"x!\",\"y!\"]")),
+            out(&json!("[\"x!\",\"y!\"]")),
             "ok",
             &["x!", "y!"],
             "looks like JSON",
         ),
-        row("no JSON in a string", out(json!("{a}")), "fail", &[], "looks like JSON"),
-        row("number", out(json!(7)), "ok", &["7"], "no string"),
+        row("no JSON in a string", out(&json!("{a}")), "fail", &[], "looks like JSON"),
+        row("number", out(&json!(7)), "ok", &["7"], "no string"),
         row(
             "date",
-            out(json!("2026-05-04T10:00:00")),
+            out(&json!("2026-05-04T10:00:00")),
             "ok",
             &["mangled 2026-05-04T10:00:00"],
             "read as a date",
         ),
-        row("49152 bytes", out(json!([" ".repeat(49_152)])), "ok", &[], None),
-        row("49153 bytes", out(json!(["{}", " ".repeat(49_153)])), "fail", &["{}"], "too large"),
+        row("49152 bytes", out(&json!([" ".repeat(49_152)])), "ok", &[], None),
+        row("49153 bytes", out(&json!(["{}", " ".repeat(49_153)])), "fail", &["{}"], "too large"),
     ];
     let stub = Stub::new();
     let host = stub.start();

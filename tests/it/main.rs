@@ -10,6 +10,7 @@
 mod arrows;
 mod blob;
 mod blob_cost;
+mod blob_identity;
 mod check;
 mod crash;
 mod daemon;
@@ -17,6 +18,8 @@ mod demo;
 mod demo_events;
 mod file_logs;
 mod files;
+mod functions;
+mod functions_days;
 mod functions_host;
 mod hostile;
 mod http;

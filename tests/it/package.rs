@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use xtask::package::{FUNCTIONS, Linkage, check, inspect};
+use xtask::package::{Contents, FUNCTIONS, Linkage, accept, assemble, check, inspect, rule_files};
 use zip::{DateTime, System, ZipArchive};
 
 /// Nothing is waited for longer.
@@ -176,4 +176,95 @@ async fn its_program_answers_the_functions_of_its_folders() {
     for name in ["Tick", "api/status", "deliveries", "host.json"] {
         assert_eq!(handler.post(name).await, 404, "{name}");
     }
+}
+
+/// A configuration in a folder of its own, with a rule file, and secrets in variables that are not set.
+struct Configuration(tempfile::TempDir);
+
+const RULE: &str = r#"
+[[rule]]
+id = "key-export"
+title = "Key carried out of an HSM"
+severity = "critical"
+query = "CloudHsmServiceOperationAuditLogs | where OperationName == 'CN_WRAP_KEY'"
+"#;
+
+impl Configuration {
+    fn new(more: &str, rule: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("rules")).unwrap();
+        fs::write(folder.path().join("rules/mine.toml"), rule).unwrap();
+        let text = r#"
+            presets = ["tutorial"]
+            rules = ["rules/*.toml"]
+            [state]
+            account_url = { env = "PACKAGED_ACCOUNT" }
+            container = "hsmwatch-state"
+            [[workspace]]
+            name = "prod"
+            id = { env = "PACKAGED_WORKSPACE" }
+            [[receiver]]
+            name = "oncall"
+            kind = "teams"
+            url = { env = "PACKAGED_TEAMS" }
+            [[receiver]]
+            name = "chat"
+            kind = "slack"
+            url = { env = "PACKAGED_SLACK" }
+            [[receiver]]
+            name = "itsm"
+            kind = "webhook"
+            url = { env = "PACKAGED_URL" }
+            secret = { env = "PACKAGED_SECRET" }
+            previous_secrets = [{ env = "PACKAGED_OLD" }]
+        "#;
+        let configuration = Self(folder);
+        fs::write(configuration.file(), format!("{text}{more}")).unwrap();
+        configuration
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("prod.toml")
+    }
+
+    #[track_caller]
+    fn refused(&self, words: &[&str]) {
+        let error = accept(&program(), &self.file()).unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "`{word}` is not said:\n{error}");
+        }
+        assert!(!error.contains("not set"), "{error}");
+    }
+}
+
+#[test]
+fn a_configuration_whose_secrets_are_elsewhere_can_be_packaged() {
+    let configuration = Configuration::new("", RULE);
+    let unset = accept(&program(), &configuration.file()).unwrap();
+    let names = ["ACCOUNT", "OLD", "SECRET", "SLACK", "TEAMS", "URL", "WORKSPACE"];
+    assert_eq!(unset, names.map(|name| format!("PACKAGED_{name}")));
+
+    let contents = Contents {
+        binary: program(),
+        config: Some(configuration.file()),
+        rules: rule_files(&configuration.file()).unwrap(),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let packaged = folder.path().join("app");
+    assemble(&contents, &packaged).unwrap();
+    assert_eq!(fs::read_to_string(packaged.join("rules/mine.toml")).unwrap(), RULE);
+    assert_eq!(accept(&program(), &packaged.join("hsmwatch.toml")).unwrap(), unset);
+}
+
+#[test]
+fn a_configuration_with_mistakes_is_not_packaged() {
+    Configuration::new("bogus = 1", RULE).refused(&["unknown key `bogus`"]);
+    Configuration::new("", "[[rule]]").refused(&["rules/mine.toml", "`id`"]);
+    // Found only once the variables have values.
+    let rule = RULE.replace("| where", "| summarize count() by HsmInstance | where");
+    Configuration::new("", &rule).refused(&["rules/mine.toml", "summarize"]);
+    Configuration::new("", &RULE.replace("\"critical\"", "{ env = \"PACKAGED_SEVERITY\" }"))
+        .refused(&["without the variable `PACKAGED_SEVERITY`"]);
+    let secret = "[[receiver]]\nname = \"more\"\nkind = \"slack\"\nurl = { file = \"url.txt\" }\n";
+    Configuration::new(secret, RULE).refused(&["`url.txt`", "cannot be read"]);
 }

@@ -480,7 +480,11 @@ impl FunctionsHost {
     pub(crate) fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
         let client = self.shared.lock().client.clone();
         let url = format!("http://127.0.0.1:{}{path}", self.shared.port);
-        let mut request = client.request(method.parse().unwrap(), url);
+        let parent = format!("00-{}-{}-00", self.shared.hex(32), self.shared.hex(16));
+        let mut request = client
+            .request(method.parse().unwrap(), url)
+            .header("x-azure-functions-invocationid", self.shared.guid())
+            .header("traceparent", parent);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_vec());
         }

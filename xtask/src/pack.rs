@@ -7,10 +7,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use xtask::package::{Contents, assemble, inspect, zip};
+use xtask::package::{Contents, accept, assemble, inspect, rule_files, zip};
 use xtask::root;
-
-mod config;
 
 const HELP: &str = "\
 Builds the function app: DIR/app, DIR/hsmwatch.zip and DIR/hsmwatch.zip.sha256.
@@ -22,7 +20,7 @@ Usage: cargo xtask package [--config FILE] [--out DIR] [--binary FILE]
   --binary FILE  a program that was built elsewhere, instead of building one
 
 The program is for Linux on x86-64 and static, so that it starts on every image of the Functions host; one that needs
-other libraries or a glibc newer than 2.31 is refused. The same sources give the same bytes.
+other libraries or a glibc newer than 2.31 is refused. The same input gives the same zip, byte for byte.
 ";
 
 /// What packages are built for.
@@ -96,7 +94,7 @@ fn make(options: &Options) -> Result<Package> {
     let out = options.out.clone().unwrap_or_else(|| root().join("dist"));
     let (app, file) = (out.join("app"), out.join("hsmwatch.zip"));
     let sum = out.join("hsmwatch.zip.sha256");
-    let rules = options.config.as_deref().map(config::rule_files).transpose()?;
+    let rules = options.config.as_deref().map(rule_files).transpose()?;
     let binary = match &options.binary {
         Some(binary) => binary.clone(),
         None => build()?,
@@ -203,7 +201,7 @@ fn checked(binary: &Path, config: &Path) -> Result<Vec<String>> {
             "the configuration is not checked: the program does not run here".to_owned(),
         ]);
     }
-    let left = config::check(&std::path::absolute(binary)?, config)?;
+    let left = accept(&std::path::absolute(binary)?, config)?;
     Ok(if left.is_empty() {
         Vec::new()
     } else {

@@ -74,7 +74,7 @@ impl Invocations {
     async fn app(&self, fresh: bool) -> Result<(Arc<App>, Option<Refused>), Failure> {
         let Current { app, refused } = self.supply.current(fresh).await;
         let Some(app) = app else {
-            let why = refused.map_or_else(|| "no configuration".to_owned(), |refused| refused.why);
+            let why = refused.map_or_else(|| "no configuration".to_owned(), |r| one_line(&r.why));
             return Err(Failure { status: StatusCode::INTERNAL_SERVER_ERROR, why });
         };
         // Lines from before the first invocation are easily lost.
@@ -89,7 +89,8 @@ impl Invocations {
         });
         if let Some(Refused { why, since }) = &refused {
             tracing::error!(
-                "the configuration is refused since {since}, the last good one goes on: {why}"
+                "the configuration is refused since {since}, the last good one goes on: {}",
+                one_line(why)
             );
         }
         Ok((app, refused))
@@ -283,6 +284,12 @@ impl Invocations {
     }
 }
 
+/// What is wrong as one sentence: the page has it in lines, as it is written for a terminal.
+fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join("; ").replace("configuration; ", "configuration: ")
+}
+
 /// An invocation that fails.
 struct Failure {
     status: StatusCode,
@@ -384,6 +391,13 @@ fn wants_html(request: &HttpRequest) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_is_one_sentence() {
+        let text = "1 problem in the configuration\nno state: set `X`\n  hint: X=FOLDER\n";
+        let said = "1 problem in the configuration: no state: set `X`; hint: X=FOLDER";
+        assert_eq!(one_line(text), said);
+    }
 
     #[test]
     fn browsers_get_html_and_programs_json() {

@@ -6,6 +6,7 @@
 
 mod assemble;
 mod check;
+mod config;
 #[cfg(test)]
 mod fixture;
 mod inspect;
@@ -13,6 +14,7 @@ mod zip;
 
 pub use assemble::{Contents, Source, assemble, assemble_from};
 pub use check::check;
+pub use config::{accept, rule_files};
 pub use inspect::{Glibc, Linkage, inspect};
 pub use zip::{unpack, zip};
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use toml::Value;
 
 /// The files that the patterns of `rules` match, sorted.
-pub(super) fn rule_files(config: &Path) -> Result<Vec<PathBuf>> {
+pub fn rule_files(config: &Path) -> Result<Vec<PathBuf>> {
     let shown = config.display();
     let text = fs::read_to_string(config).with_context(|| format!("cannot read `{shown}`"))?;
     let table: toml::Table = text.parse().with_context(|| format!("`{shown}` is no TOML"))?;
@@ -42,25 +42,35 @@ pub(super) fn rule_files(config: &Path) -> Result<Vec<PathBuf>> {
 
 /// Has the program check the configuration, and returns the variables that are not set here: secrets are not where
 /// packages are built. Those get values of the right form, so that everything else is checked.
-pub(super) fn check(binary: &Path, config: &Path) -> Result<Vec<String>> {
-    let first = ask(binary, config, &BTreeMap::new())?;
+pub fn accept(binary: &Path, config: &Path) -> Result<Vec<String>> {
+    let mut problems = ask(binary, config, &BTreeMap::new())?;
     let missing: BTreeMap<String, String> =
-        first.iter().filter_map(|problem| unset(problem)).collect();
-    let others = first.iter().filter(|problem| unset(problem).is_none());
-    refuse(config, others)?;
-    if missing.is_empty() {
-        return Ok(Vec::new());
+        problems.iter().filter_map(|problem| unset(problem)).collect();
+    // Which of the values that we make up is tried for each.
+    let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
+    while !problems.is_empty() {
+        // What is wrong with a value that we made up says nothing but that the next is to be tried.
+        let about = |problem: &str| {
+            missing.keys().find(|name| problem.contains(&format!("(variable `{name}`)")))
+        };
+        refuse(config, problems.iter().filter(|problem| about(problem).is_none()))?;
+        for problem in &problems {
+            let Some(name) = about(problem) else { continue };
+            tried.entry(name).and_modify(|index| *index += 1).or_insert(0);
+        }
+        let mut made_up = BTreeMap::new();
+        for (name, index) in &tried {
+            let key = missing.get(*name).map_or("", String::as_str);
+            let value = stand_ins(key, name).into_iter().nth(*index).with_context(|| {
+                format!(
+                    "`{}` cannot be checked without the variable `{name}`: set it, to anything of the right form",
+                    config.display()
+                )
+            })?;
+            made_up.insert((*name).to_owned(), value);
+        }
+        problems = ask(binary, config, &made_up)?;
     }
-    let made_up = missing
-        .iter()
-        .filter_map(|(name, key)| Some((name.clone(), stand_in(key, name)?)))
-        .collect();
-    let second = ask(binary, config, &made_up)?;
-    // What is wrong with a value that we made up says nothing.
-    let ours = |problem: &str| {
-        missing.keys().any(|name| problem.contains(&format!("(variable `{name}`)")))
-    };
-    refuse(config, second.iter().filter(|problem| !ours(problem)))?;
     Ok(missing.into_keys().collect())
 }
 
@@ -125,24 +135,23 @@ fn unset(problem: &str) -> Option<(String, String)> {
     Some((variable.trim_matches('`').to_owned(), key.trim_matches('`').to_owned()))
 }
 
-/// A value of the right form.
-fn stand_in(key: &str, name: &str) -> Option<String> {
-    let value = match key {
-        "url" => format!("https://receiver.example.com/{name}"),
-        "secret" | "previous_secrets" => {
-            "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()
-        }
-        "id" => "00000000-0000-0000-0000-000000000000".to_owned(),
-        "account_url" => "https://account.blob.core.windows.net".to_owned(),
-        "container" => "hsmwatch-state".to_owned(),
-        "account_key" => "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned(),
-        "sas" => {
-            "sv=2025-01-05&ss=b&srt=sco&sp=rwdlac&se=2100-01-01&sig=MDEyMzQ1Njc4OWFiY2RlZg%3D%3D"
-                .to_owned()
-        }
-        _ => return None,
-    };
-    Some(value)
+/// Values of the right form, one of which the program takes.
+fn stand_ins(key: &str, name: &str) -> Vec<String> {
+    const BYTES: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    match key {
+        "url" => vec![
+            format!("https://receiver.example.com/{name}"),
+            format!("https://example.environment.api.powerplatform.com/{name}?sig={name}"),
+            format!("https://hooks.slack.com/services/{name}"),
+        ],
+        "secret" | "previous_secrets" => vec![format!("whsec_{BYTES}")],
+        "id" => vec!["00000000-0000-0000-0000-000000000000".to_owned()],
+        "account_url" => vec!["https://account.blob.core.windows.net".to_owned()],
+        "container" => vec!["hsmwatch-state".to_owned()],
+        "account_key" => vec![BYTES.to_owned()],
+        "sas" => vec![format!("sv=2025-01-05&ss=b&srt=sco&sp=rwdlac&se=2100-01-01&sig={BYTES}")],
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
