@@ -64,6 +64,7 @@ pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
         secrets: secret.into_iter().collect(),
         ..receiver("webhook", Kind::Webhook, text, report)
     }));
+    draft.cloud = variable("HSMWATCH_CLOUD").and_then(|text| checked(&text, value::cloud, report));
     draft.presets = variable("HSMWATCH_PRESETS").map(|text| {
         let names = text.value.split(',').map(str::trim).filter(|name| !name.is_empty());
         names.map(|name| Text::variable("HSMWATCH_PRESETS", name.to_owned())).collect()
