@@ -30,6 +30,7 @@ mod package;
 mod page;
 mod presets;
 mod receivers;
+mod remote;
 mod run;
 mod service;
 mod state;
