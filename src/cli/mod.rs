@@ -42,7 +42,8 @@ Data goes to standard output, talk to standard error.";
 #[derive(Debug, Parser)]
 #[command(name = "hsmwatch", version, about, long_about, after_help = AFTER)]
 pub(crate) struct Cli {
-    /// The configuration [default: hsmwatch.toml if it is there, else HSMWATCH_* variables alone]
+    /// The configuration, a file or the https address of a blob [default: hsmwatch.toml if it is there, else HSMWATCH_*
+    /// variables alone]
     #[arg(long, global = true, env = "HSMWATCH_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 

@@ -2,11 +2,10 @@
 //! and only what has changed.
 
 use super::report::Stop;
-use super::setup::{FILE, known};
+use super::setup::{self, FILE, known};
 use super::{Context, keeper::Good};
-use crate::azure::Cloud;
 use crate::azure::remote::{Read, Remote, RemoteError, same_version};
-use crate::azure::storage::{self, Secret};
+use crate::azure::storage;
 use crate::config::{
     self, Asked, BlobPlace, Blobs, Fetched, Input, Kept, Loaded, Lookup, Problems, Recorder,
     System, Wanted,
@@ -55,12 +54,24 @@ impl Origin {
         }
     }
 
-    /// As the user would name it, without secrets.
+    /// As the user would name it. No secrets, and no URL.
     pub(crate) fn source(&self) -> String {
         match self {
             Self::Environment => "environment".to_owned(),
             Self::File(path) => path.display().to_string(),
-            Self::Blob(container) => container.place.to_string(),
+            // Not the URL: none stands in logs and alerts, so that nobody need ask which of them hold secrets.
+            Self::Blob(container) => {
+                let account = storage::account(&container.place.account_url);
+                format!("{} of account {account}", container.place.file())
+            }
+        }
+    }
+
+    /// Its address, if it is a blob.
+    pub(crate) fn address(&self) -> Option<String> {
+        match self {
+            Self::Environment | Self::File(_) => None,
+            Self::Blob(container) => Some(container.place.to_string()),
         }
     }
 
@@ -211,8 +222,9 @@ pub(crate) struct Container {
 impl Container {
     fn new(place: BlobPlace) -> Result<Self, Stop> {
         let lookup = System::here();
-        let secret = storage_secret(&lookup)?;
-        let cloud = cloud(&place);
+        let secret = config::storage_secret(&lookup)?.map(setup::storage_secret);
+        // The configuration, which could say so, is not read yet.
+        let cloud = setup::azure(config::Cloud::of_account(&place.account_url));
         let made =
             storage::key(&place.account_url, secret.as_ref(), cloud, |name| lookup.var(name))
                 .and_then(|(key, who)| {
@@ -320,30 +332,5 @@ impl Container {
         self.etags.retain(|name, _| wanted.files.contains(name));
         self.blobs.listings.retain(|prefix, _| wanted.prefixes.contains(prefix));
         self.wanted = wanted;
-    }
-}
-
-/// A secret of the account, for people without an identity.
-fn storage_secret(lookup: &dyn Lookup) -> Result<Option<Secret>, Stop> {
-    let set = |name: &str| lookup.var(name).filter(|value| !value.trim().is_empty());
-    match (set("HSMWATCH_STORAGE_KEY"), set("HSMWATCH_STORAGE_SAS")) {
-        (Some(_), Some(_)) => Err(Stop::usage(
-            "`HSMWATCH_STORAGE_SAS` contradicts `HSMWATCH_STORAGE_KEY`: keep one of the two",
-        )),
-        (Some(key), None) => Ok(Some(Secret::AccountKey(key.into()))),
-        (None, Some(sas)) => Ok(Some(Secret::Sas(sas.into()))),
-        (None, None) => Ok(None),
-    }
-}
-
-/// The cloud of an account, by its host: the configuration, which could say so, is not read yet.
-fn cloud(place: &BlobPlace) -> Cloud {
-    let host = place.account_url.host_str().unwrap_or_default();
-    if host.ends_with(".usgovcloudapi.net") {
-        Cloud::UsGov
-    } else if host.ends_with(".chinacloudapi.cn") {
-        Cloud::China
-    } else {
-        Cloud::Public
     }
 }

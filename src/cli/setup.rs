@@ -303,11 +303,19 @@ impl Setup {
 }
 
 /// The same cloud, as the adapters have it.
-const fn azure(cloud: config::Cloud) -> crate::azure::Cloud {
+pub(crate) const fn azure(cloud: config::Cloud) -> crate::azure::Cloud {
     match cloud {
         config::Cloud::Public => crate::azure::Cloud::Public,
         config::Cloud::UsGov => crate::azure::Cloud::UsGov,
         config::Cloud::China => crate::azure::Cloud::China,
+    }
+}
+
+/// The same secret, as the adapters have it.
+pub(crate) fn storage_secret(secret: StorageSecret) -> storage::Secret {
+    match secret {
+        StorageSecret::AccountKey(key) => storage::Secret::AccountKey(key),
+        StorageSecret::Sas(sas) => storage::Secret::Sas(sas),
     }
 }
 
@@ -324,10 +332,7 @@ pub(crate) fn open(
         }
         State::Blob { account_url, container, secret } => {
             let bad = |e: storage::StorageError| Stop::usage(format!("state: {e}"));
-            let secret = secret.as_ref().map(|secret| match secret {
-                StorageSecret::AccountKey(key) => storage::Secret::AccountKey(key.clone()),
-                StorageSecret::Sas(sas) => storage::Secret::Sas(sas.clone()),
-            });
+            let secret = secret.clone().map(storage_secret);
             let lookup = |name: &str| lookup.var(name);
             let (key, who) =
                 storage::key(account_url, secret.as_ref(), azure(cloud), lookup).map_err(bad)?;

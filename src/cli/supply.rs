@@ -6,7 +6,7 @@ use super::keeper::{self, Good, KeepError};
 use super::origin::{Origin, Version};
 use super::report::Stop;
 use super::setup::{self, Setup};
-use crate::config::{self, Asked, Cloud, Input, Problem};
+use crate::config::{self, Asked, Cloud, Input, Problem, State};
 use crate::hosts::daemon::clock;
 use crate::hosts::functions::{App, Current, Refused, Supply};
 use crate::ports::StateStore;
@@ -18,6 +18,8 @@ use tokio::sync::Mutex;
 
 /// Invocations that need not see the newest version at once are content with one that was looked at this long ago.
 const FRESH: Duration = Duration::from_secs(1);
+/// Problems are told up to this length.
+const MOST: usize = 16 * 1024;
 /// All that is fetched in one look must have come by then; the last good version does not wait longer.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -86,8 +88,8 @@ impl Memory {
                 tracing::info!("the configuration `{}` is good and taken", app.source);
                 let since = clock();
                 self.current = Current { app: Some(Arc::new(app)), refused: None };
-                if let Origin::Blob(container) = &origin {
-                    let good = Good::of(&version, origin.source(), since).with_etags(|path| {
+                if let (Origin::Blob(container), Some(address)) = (&origin, origin.address()) {
+                    let good = Good::of(&version, address, since).with_etags(|path| {
                         container.etag(Some(path).filter(|path| !path.as_os_str().is_empty()))
                     });
                     self.unkept = Some((good, exposed));
@@ -126,6 +128,7 @@ impl Memory {
     }
 
     fn refuse(&mut self, why: String) {
+        let why = cut(why);
         let since = self.current.refused.as_ref().map_or_else(clock, |refused| refused.since);
         self.current.refused = Some(Refused { why, since });
     }
@@ -186,17 +189,32 @@ impl Memory {
     }
 }
 
+/// A text that a page and an alert can take.
+fn cut(why: String) -> String {
+    if why.len() <= MOST {
+        return why;
+    }
+    let kept = why.get(..why.floor_char_boundary(MOST)).unwrap_or_default();
+    let kept = kept.rsplit_once('\n').map_or(kept, |(lines, _)| lines);
+    format!("{kept}\nand more: `hsmwatch check` shows all")
+}
+
 /// The store that has the last good version: the one that the environment names, else that of the configuration itself.
 fn home(origin: &Origin, text: &str) -> Option<Result<Arc<dyn StateStore>, String>> {
     let machine = origin.lookup();
     let state = config::state(Input::Environment, &machine).or_else(|| origin.state(text))?;
-    Some(setup::open(&state, Cloud::default(), &machine).map_err(|stop| stop.sentence()))
+    let cloud = match &state {
+        State::Blob { account_url, .. } => Cloud::of_account(account_url),
+        State::Folder(_) => Cloud::default(),
+    };
+    Some(setup::open(&state, cloud, &machine).map_err(|stop| stop.sentence()))
 }
 
 /// The version that is kept, made ready, and since when it is good.
 async fn restored(origin: &mut Origin) -> Result<Option<(App, DateTime<Utc>)>, String> {
     let Some(store) = home(origin, &origin.text()?) else { return Ok(None) };
-    let kept = keeper::kept(&*store?, &origin.source()).await.map_err(|e| e.to_string())?;
+    let Some(address) = origin.address() else { return Ok(None) };
+    let kept = keeper::kept(&*store?, &address).await.map_err(|e| e.to_string())?;
     let Some(good) = kept else { return Ok(None) };
     let loaded = tokio::time::timeout(LOOK, origin.read_kept(&good))
         .await
@@ -215,4 +233,17 @@ fn app(setup: &Setup) -> Result<App, Stop> {
         tracing::warn!("{warning}");
     }
     Ok(App { engine: setup.engine()?, watches: setup.watches()?, source: setup.source.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_without_end_is_cut_at_a_line() {
+        assert_eq!(cut("a\nb".to_owned()), "a\nb");
+        let long = cut(format!("{}\n{}", "é".repeat(5000), "x".repeat(MOST)));
+        assert_eq!(long, format!("{}\nand more: `hsmwatch check` shows all", "é".repeat(5000)));
+        assert_eq!(cut("é".repeat(MOST)).lines().count(), 2);
+    }
 }

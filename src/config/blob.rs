@@ -159,7 +159,7 @@ mod tests {
             (format!("{a}/conf/x.toml?sv=1&sig=s3cret"), "the URL has a query"),
             (format!("{a}/conf/"), "names no blob"),
             (format!("{a}/conf"), "names no blob"),
-            (format!("{a}"), "names no blob"),
+            (a.to_owned(), "names no blob"),
             ("http://127.0.0.1:1/devstoreaccount1/conf".to_owned(), "names no blob"),
             (format!("{a}/conf//x.toml"), "the blob's name has a part that is empty, `.` or `..`"),
             (

@@ -1,5 +1,7 @@
 //! The word for an Azure cloud, and its portal. Where queries and tokens are asked for is the adapter's business.
 
+use url::Url;
+
 /// Which Azure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cloud {
@@ -15,6 +17,18 @@ pub enum Cloud {
 impl Cloud {
     /// All clouds.
     pub const ALL: [Self; 3] = [Self::Public, Self::UsGov, Self::China];
+
+    /// The cloud that a storage account is in, by its host.
+    pub fn of_account(account_url: &Url) -> Self {
+        let host = account_url.host_str().unwrap_or_default();
+        if host.ends_with(".usgovcloudapi.net") {
+            Self::UsGov
+        } else if host.ends_with(".chinacloudapi.cn") {
+            Self::China
+        } else {
+            Self::Public
+        }
+    }
 
     /// The word in the configuration.
     pub const fn as_str(self) -> &'static str {

@@ -17,11 +17,7 @@ const MINIMAL: &str = "the least that works:\n\
 /// Reads the configuration from variables alone.
 pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
     let mut draft = Draft::empty(Setting { label: String::new(), place: None });
-    // Deployments leave the variables of what they do not use empty: empty is not set.
-    let variable = |name: &str| {
-        let value = lookup.var(name).filter(|value| !value.trim().is_empty())?;
-        Some(Text::variable(name, value))
-    };
+    let variable = |name: &str| variable(lookup, name);
 
     let id = variable("HSMWATCH_WORKSPACE_ID");
     let teams = variable("HSMWATCH_TEAMS_URL");
@@ -68,11 +64,18 @@ pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
         secrets: secret.into_iter().collect(),
         ..receiver("webhook", Kind::Webhook, text, report)
     }));
+    draft.cloud = variable("HSMWATCH_CLOUD").and_then(|text| checked(&text, value::cloud, report));
     draft.presets = variable("HSMWATCH_PRESETS").map(|text| {
         let names = text.value.split(',').map(str::trim).filter(|name| !name.is_empty());
         names.map(|name| Text::variable("HSMWATCH_PRESETS", name.to_owned())).collect()
     });
     draft
+}
+
+/// A variable that is set. Deployments leave the variables of what they do not use empty: empty is not set.
+pub(super) fn variable(lookup: &dyn Lookup, name: &str) -> Option<Text> {
+    let value = lookup.var(name).filter(|value| !value.trim().is_empty())?;
+    Some(Text::variable(name, value))
 }
 
 fn receiver(name: &str, kind: Kind, text: Text, report: &mut Report) -> DraftReceiver {

@@ -126,8 +126,15 @@ impl Lookup for Fetched<'_> {
                 self.within(&format!("{}/{name}", self.place.container)).as_ref() == Ok(*name)
             })
             .filter(|name| compiled.matches_with(name, LIKE_FILES))
-            .map(|name| Path::new(&self.place.container).join(name))
-            .collect();
+            .map(|name| {
+                // Names stand in problems, and those in logs.
+                let forged = name.chars().any(char::is_control);
+                (!forged).then_some(name).ok_or_else(|| {
+                    "the name of a blob there has a control character in it".to_owned()
+                })
+            })
+            .map(|name| Ok(Path::new(&self.place.container).join(name?)))
+            .collect::<Result<_, String>>()?;
         found.sort();
         Ok(found)
     }

@@ -223,10 +223,7 @@ fn secrets(
     section: &mut Section<'_>,
     kind: Option<Kind>,
 ) -> Vec<secrecy::SecretString> {
-    let current = reader.secret(section, "secret").and_then(|text| {
-        let secret = reader.report.check(&text.setting, secret::signing(&text))?;
-        Some((secret, text.setting))
-    });
+    let current = reader.parsed_secret(section, "secret", secret::signing);
     let previous = reader.secrets(section, "previous_secrets").unwrap_or_default();
     let unsigned = reader.boolean(section, "unsigned");
     let has_secret = section.has("secret");

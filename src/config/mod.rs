@@ -108,3 +108,11 @@ pub fn state(input: Input<'_>, lookup: &dyn Lookup) -> Option<State> {
         Input::Environment => environment::read(lookup, &mut report).state,
     }
 }
+
+/// The secret of a storage account that the environment has, for a configuration that is read from there.
+pub fn storage_secret(lookup: &dyn Lookup) -> Result<Option<StorageSecret>, Problems> {
+    let mut report = Report::default();
+    let secret = state::storage_secret(|name| environment::variable(lookup, name), &mut report);
+    report.finish(&[])?;
+    Ok(secret.map(|(secret, _)| secret))
+}

@@ -166,6 +166,18 @@ impl Reader<'_> {
         Some((value, text.setting))
     }
 
+    /// A string that is a secret, parsed.
+    pub(super) fn parsed_secret<T>(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &'static str,
+        parse: impl FnOnce(&Text) -> Result<T, Fault>,
+    ) -> Option<(T, Setting)> {
+        let text = self.secret(section, key)?;
+        let value = self.report.check(&text.setting, parse(&text))?;
+        Some((value, text.setting))
+    }
+
     /// A list of strings.
     pub(super) fn strings(
         &mut self,

@@ -2,7 +2,7 @@
 
 use super::file::on_disk;
 use super::lookup::Lookup;
-use super::model::State;
+use super::model::{State, StorageSecret};
 use super::problem::{Fault, Report, Setting};
 use super::reader::{self, Reader, Section, Text, path};
 use super::{address, secret, value};
@@ -12,8 +12,8 @@ pub(super) fn section(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Opt
     let folder = reader.parsed(section, "path", value::path);
     let account = reader.parsed(section, "account_url", address::account);
     let container = reader.parsed(section, "container", value::container);
-    let key = reader.parsed(section, "account_key", secret::account_key);
-    let sas = reader.parsed(section, "sas", secret::sas);
+    let key = reader.parsed_secret(section, "account_key", secret::account_key);
+    let sas = reader.parsed_secret(section, "sas", secret::sas);
     let (has_path, has_account) = (section.has("path"), section.has("account_url"));
     let fault = if has_path && has_account {
         Some(
@@ -41,10 +41,13 @@ pub(super) fn section(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Opt
         }
     }
     reader.finish(section, None);
-    let Some((account_url, _)) = account else {
+    let Some((account_url, at)) = account else {
         let (folder, setting) = folder?;
         return on_disk(reader, &setting, &folder).map(State::Folder);
     };
+    if account_url.query().is_some() {
+        reader.report.exposed(&at);
+    }
     let secret = key.or(sas);
     if let (Some(_), Some((_, setting))) = (account_url.query(), &secret) {
         reader.report.fail(setting, both("the signature in `account_url`"));
@@ -71,8 +74,6 @@ pub(super) fn variables(
 ) -> Option<State> {
     let folder = variable("HSMWATCH_STATE_PATH");
     let url = variable("HSMWATCH_STATE_URL");
-    let key = variable("HSMWATCH_STORAGE_KEY");
-    let sas = variable("HSMWATCH_STORAGE_SAS");
     if folder.is_none() && url.is_none() {
         let fault = Fault::new("no state: set `HSMWATCH_STATE_PATH` or `HSMWATCH_STATE_URL`").hint(
             "HSMWATCH_STATE_PATH=FOLDER on one machine, \
@@ -80,11 +81,10 @@ pub(super) fn variables(
         );
         report.fail(nowhere, fault);
     }
-    if let (Some(_), Some(text)) = (&key, &sas) {
-        report.fail(&text.setting, both("HSMWATCH_STORAGE_KEY"));
-    }
     let Some(url) = url else {
-        for text in [&key, &sas].into_iter().flatten() {
+        for text in
+            ["HSMWATCH_STORAGE_KEY", "HSMWATCH_STORAGE_SAS"].into_iter().filter_map(&variable)
+        {
             report.warn(&text.setting, Fault::new("is set, but `HSMWATCH_STATE_URL` is not"));
         }
         let folder = reader::checked(&folder?, value::path, report)?;
@@ -94,12 +94,26 @@ pub(super) fn variables(
         report.fail(&url.setting, both("HSMWATCH_STATE_PATH"));
         return None;
     }
-    let at = key.as_ref().or(sas.as_ref()).map(|text| text.setting.clone());
-    let key = key.and_then(|text| reader::checked(&text, secret::account_key, report));
-    let sas = sas.and_then(|text| reader::checked(&text, secret::sas, report));
+    let secret = storage_secret(&variable, report);
     let (account_url, container) = reader::checked(&url, address::account_and_container, report)?;
-    if let (Some(_), Some(at)) = (account_url.query(), &at) {
+    if let (Some(_), Some((_, at))) = (account_url.query(), &secret) {
         report.fail(at, both("the signature in `HSMWATCH_STATE_URL`"));
     }
-    Some(State::Blob { account_url, container, secret: key.or(sas) })
+    Some(State::Blob { account_url, container, secret: secret.map(|(secret, _)| secret) })
+}
+
+/// Reads `HSMWATCH_STORAGE_KEY` or `HSMWATCH_STORAGE_SAS`.
+pub(super) fn storage_secret(
+    variable: impl Fn(&str) -> Option<Text>,
+    report: &mut Report,
+) -> Option<(StorageSecret, Setting)> {
+    let key = variable("HSMWATCH_STORAGE_KEY");
+    let sas = variable("HSMWATCH_STORAGE_SAS");
+    if let (Some(_), Some(text)) = (&key, &sas) {
+        report.fail(&text.setting, both("HSMWATCH_STORAGE_KEY"));
+    }
+    let at = key.as_ref().or(sas.as_ref())?.setting.clone();
+    let key = key.and_then(|text| reader::checked(&text, secret::account_key, report));
+    let sas = sas.and_then(|text| reader::checked(&text, secret::sas, report));
+    Some((key.or(sas)?, at))
 }

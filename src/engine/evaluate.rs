@@ -1,7 +1,7 @@
 //! Evaluating a watch: which time to ask for, asking, and the commit that makes the answer count.
 
 use super::cover::{Covered, cover};
-use super::{ALERTS_FORMAT, AlertsDoc, Engine, Loaded, Offer, StateError, Ticket, Watch};
+use super::{ALERTS_FORMATS, AlertsDoc, Engine, Loaded, Offer, StateError, Ticket, Watch};
 use crate::planted::{self, Bug};
 use crate::ports::{Etag, Meta, Query, QueryError, StoreError, When};
 use crate::watch::alert::{Alert, Interval, Reason};
@@ -460,7 +460,7 @@ impl Run<'_> {
             }
             if !alerts.is_empty() {
                 let name = format!("alerts/{key}/{commit}");
-                let doc = AlertsDoc { format: ALERTS_FORMAT, alerts: alerts.clone() };
+                let doc = AlertsDoc { format: ALERTS_FORMATS.writes, alerts: alerts.clone() };
                 self.engine
                     .write_new(&name, || serde_json::to_vec(&doc).unwrap_or_default())
                     .await?;

@@ -24,6 +24,7 @@ pub use tick::{TickReport, Turn};
 use crate::notify::Receiver;
 use crate::ports::{Etag, LogSource, StateStore, StoreError, Transport};
 use crate::watch::alert::{Alert, Interval};
+use crate::watch::format::Formats;
 use crate::watch::head::{BadHead, Head, WatchId};
 use crate::watch::plan::Timing;
 use crate::watch::rule::Rule;
@@ -94,7 +95,18 @@ struct AlertsDoc {
     alerts: Vec<Alert>,
 }
 
-const ALERTS_FORMAT: u32 = 1;
+/// The formats of such documents.
+const ALERTS_FORMATS: Formats = Formats::new(1, 1, 1);
+
+/// Refuses a JSON document of a format that is not read, whatever else is in it.
+fn check_format(formats: Formats, bytes: &[u8]) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let Format { format } = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+    formats.check(format).map_err(|other| other.to_string())
+}
 
 /// Evaluates and delivers.
 pub struct Engine {
@@ -199,14 +211,9 @@ impl Engine {
             error => error.into(),
         })?;
         let Some(document) = read else { return Ok(None) };
+        check_format(ALERTS_FORMATS, &document.body).map_err(bad)?;
         let read: AlertsDoc =
             serde_json::from_slice(&document.body).map_err(|e| bad(e.to_string()))?;
-        if read.format > ALERTS_FORMAT {
-            return Err(bad(format!(
-                "it has format {}, this version reads up to {ALERTS_FORMAT}",
-                read.format
-            )));
-        }
         Ok(Some(read.alerts))
     }
 

@@ -1,6 +1,7 @@
 //! The delivery record: what is known of one alert at one receiver. Written only by deliver, always by compare-and-swap.
 
 use crate::ports::Meta;
+use crate::watch::format::Formats;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,8 @@ pub const CLAIM: TimeDelta = TimeDelta::seconds(120);
 pub const POST_TAKES: TimeDelta = TimeDelta::seconds(60);
 /// How long a record outlives its end: longer than any queue keeps a ticket.
 pub const KEPT: TimeDelta = TimeDelta::days(8);
-const FORMAT: u32 = 1;
+/// The formats of records.
+pub const FORMATS: Formats = Formats::new(1, 1, 1);
 
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +80,7 @@ impl Record {
     /// The record of a delivery that nobody has begun.
     pub fn new(alert: &str, receiver: &str, now: DateTime<Utc>) -> Self {
         Self {
-            format: FORMAT,
+            format: FORMATS.writes,
             alert: alert.to_owned(),
             receiver: receiver.to_owned(),
             claimed_by: String::new(),
@@ -106,8 +108,11 @@ impl Record {
 
     /// Reads a document.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let record: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-        newer(record.format).map_or(Ok(record), Err)
+        super::check_format(FORMATS, bytes)?;
+        let mut record: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        // Whatever it was, it is written again in this version's.
+        record.format = FORMATS.writes;
+        Ok(record)
     }
 
     /// Whether it may be claimed now.
@@ -145,11 +150,6 @@ impl Record {
     }
 }
 
-/// Why a record of this format cannot be read, if it cannot.
-fn newer(format: u32) -> Option<String> {
-    (format > FORMAT).then(|| format!("it has format {format}, this version reads up to {FORMAT}"))
-}
-
 /// What a listing says of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -172,9 +172,9 @@ pub struct Line {
 }
 
 impl Line {
-    /// Why the record cannot be read, if a newer version wrote it.
-    pub fn newer(&self) -> Option<String> {
-        newer(self.format)
+    /// Why the record cannot be read, if a version too far from this one wrote it.
+    pub fn unreadable(&self) -> Option<String> {
+        FORMATS.check(self.format).err().map(|other| other.to_string())
     }
 
     /// Reads a line of a listing. Facts that cannot be read mean "due now": deliver looks at the record itself.
@@ -193,7 +193,7 @@ impl Line {
             end: meta.get("end").and_then(|w| End::parse(w)).zip(time("ended")),
             own: meta.contains_key("own"),
             broken: meta.get("broken").cloned(),
-            format: meta.get("format").and_then(|n| n.parse().ok()).unwrap_or(FORMAT),
+            format: meta.get("format").and_then(|n| n.parse().ok()).unwrap_or(FORMATS.writes),
         })
     }
 }

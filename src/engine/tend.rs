@@ -122,7 +122,7 @@ impl Engine {
                             continue;
                         }
                         all_ended = false;
-                        if let Some(why) = line.and_then(|line| line.newer()) {
+                        if let Some(why) = line.and_then(|line| line.unreadable()) {
                             let name = Record::name(alert, receiver);
                             let why = format!("state document `{name}` is left untouched: {why}");
                             tended.documents.insert(name, why);

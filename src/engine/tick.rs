@@ -3,7 +3,7 @@
 use super::evaluate::{Evaluated, Given, Outcome, offer_all};
 use super::record::End;
 use super::{
-    ALERTS_FORMAT, AT_A_TIME, AlertsDoc, Engine, Loaded, Offer, StateError, Tended, Ticket, Watch,
+    ALERTS_FORMATS, AT_A_TIME, AlertsDoc, Engine, Loaded, Offer, StateError, Tended, Ticket, Watch,
 };
 use crate::ports::{StoreError, When};
 use crate::watch::alert::Alert;
@@ -294,7 +294,7 @@ impl Engine {
             let alerts = own::step(&mut head, &observations, &names, now);
             if !alerts.is_empty() {
                 let name = format!("alerts/{key}/{}", self.commit_id(now));
-                let doc = AlertsDoc { format: ALERTS_FORMAT, alerts: alerts.clone() };
+                let doc = AlertsDoc { format: ALERTS_FORMATS.writes, alerts: alerts.clone() };
                 self.write_new(&name, || serde_json::to_vec(&doc).unwrap_or_default()).await?;
                 head.post(&name, &alerts, now);
             }

@@ -199,24 +199,20 @@ fn figures(html: &mut Html, status: &Status) {
     ];
     html.el("nav", &[("class", "figures"), ("aria-label", "Sections")], |h| {
         for (to, value, what) in &figures {
-            h.el("a", &[("href", to)], |h| {
-                h.leaf("b", &[], value);
-                h.text(" ");
-                h.leaf("span", &[], what);
-            });
+            figure(h, to, value, what);
         }
-        h.el("a", &[("href", "#alerts")], |h| match status.recent.first() {
-            Some(alert) => {
-                h.leaf("b", &[], &parts::relative(alert.time, status.at));
-                h.text(" ");
-                h.leaf("span", &[], "latest alert");
-            }
-            None => {
-                h.leaf("b", &[], "none");
-                h.text(" ");
-                h.leaf("span", &[], "alerts of late");
-            }
-        });
+        let latest = status.recent.first().map(|alert| parts::relative(alert.time, status.at));
+        let (value, what) = latest
+            .map_or_else(|| ("none".to_owned(), "alerts of late"), |age| (age, "latest alert"));
+        figure(h, "#alerts", &value, what);
+    });
+}
+
+fn figure(html: &mut Html, to: &'static str, value: &str, what: &str) {
+    html.el("a", &[("href", to)], |h| {
+        h.leaf("b", &[], value);
+        h.text(" ");
+        h.leaf("span", &[], what);
     });
 }
 

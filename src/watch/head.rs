@@ -2,14 +2,15 @@
 
 use super::alert::{Alert, Interval};
 use super::fingerprint::{Hash, hex};
+use super::format::{Formats, OtherFormat};
 use super::rule::{Kind, Rule};
 use super::severity::Severity;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The format written. A newer one is refused, kept and told.
-pub const FORMAT: u32 = 1;
+/// The formats of heads. Any other is refused, kept and told.
+pub const FORMATS: Formats = Formats::new(1, 1, 1);
 /// Old versions of a rule's text that a head keeps until the sweep has passed their time.
 pub const OLD_VERSIONS: usize = 8;
 /// Bytes of old text that a head keeps: it stays a small document.
@@ -300,11 +301,9 @@ pub struct Head {
 /// A head that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadHead {
-    /// Written by a newer version.
-    #[error(
-        "it has format {0}, this version reads up to {FORMAT}: run the version that wrote it, or a newer one"
-    )]
-    Newer(u32),
+    /// Written by a version too far from this one.
+    #[error(transparent)]
+    Format(#[from] OtherFormat),
     /// Not a head.
     #[error("it is damaged: {0}")]
     Damaged(String),
@@ -329,7 +328,7 @@ impl Head {
         started_at: DateTime<Utc>,
     ) -> Self {
         Self {
-            format: FORMAT,
+            format: FORMATS.writes,
             watch,
             workspace_name: workspace_name.to_owned(),
             commit: String::new(),
@@ -371,10 +370,11 @@ impl Head {
         }
         let damaged = |e: serde_json::Error| BadHead::Damaged(e.to_string());
         let Format { format } = serde_json::from_slice(bytes).map_err(damaged)?;
-        if format > FORMAT {
-            return Err(BadHead::Newer(format));
-        }
-        let head: Self = serde_json::from_slice(bytes).map_err(damaged)?;
+        // First of all: the rest of another format may be anything.
+        FORMATS.check(format)?;
+        let mut head: Self = serde_json::from_slice(bytes).map_err(damaged)?;
+        // Whatever it was, it is written again in this version's.
+        head.format = FORMATS.writes;
         if head.versions.is_empty() {
             return Err(BadHead::Damaged("it has no version of the rule".to_owned()));
         }

@@ -5,6 +5,7 @@ pub mod alert;
 pub mod build;
 pub mod duration;
 pub mod fingerprint;
+pub mod format;
 pub mod head;
 pub mod intake;
 mod outbox;

@@ -2,6 +2,7 @@
 //! the head names the current one.
 
 use super::fingerprint::Fingerprint;
+use super::format::{Formats, OtherFormat};
 use crate::planted::{self, Bug};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
@@ -127,17 +128,17 @@ pub struct Seen {
 /// A seen set that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSeen {
-    /// Written by a newer version.
-    #[error("the seen set has format {0}, this version reads up to {FORMAT}")]
-    Newer(u32),
+    /// Written by a version too far from this one.
+    #[error(transparent)]
+    Format(#[from] OtherFormat),
     /// Cut short or not a seen set.
     #[error("the seen set is damaged: {0}")]
     Damaged(&'static str),
 }
 
 const MAGIC: &[u8; 8] = b"hsmwseen";
-/// The format written.
-pub const FORMAT: u32 = 1;
+/// The formats of seen sets.
+pub const FORMATS: Formats = Formats::new(1, 1, 1);
 
 fn second(t: DateTime<Utc>) -> u32 {
     u32::try_from(t.timestamp().max(0)).unwrap_or(u32::MAX)
@@ -270,7 +271,7 @@ impl Seen {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32 + self.rows.len() * 22 + self.keys.len() * 48);
         out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&FORMAT.to_le_bytes());
+        out.extend_from_slice(&FORMATS.writes.to_le_bytes());
         out.extend_from_slice(&(self.rows.len() as u64).to_le_bytes());
         for (row, entry) in self.rows.iter() {
             out.extend_from_slice(row);
@@ -295,9 +296,7 @@ impl Seen {
             return Err(BadSeen::Damaged("it does not begin as one"));
         }
         let format = u32::from_le_bytes(input.array()?);
-        if format > FORMAT {
-            return Err(BadSeen::Newer(format));
-        }
+        FORMATS.check(format)?;
         let mut seen = Self::default();
         let rows = input.len(21)?;
         seen.rows.reserve(rows);

@@ -9,6 +9,8 @@
 
 mod arrows;
 mod blob;
+mod blob_cost;
+mod blob_identity;
 mod check;
 mod crash;
 mod daemon;
@@ -16,6 +18,8 @@ mod demo;
 mod demo_events;
 mod file_logs;
 mod files;
+mod functions;
+mod functions_days;
 mod functions_host;
 mod hostile;
 mod http;
@@ -26,6 +30,7 @@ mod package;
 mod page;
 mod presets;
 mod receivers;
+mod remote;
 mod run;
 mod service;
 mod state;

@@ -82,6 +82,7 @@ pub(crate) struct TestBed {
     dir: TempDir,
     presets: String,
     settings: String,
+    state: String,
     rules: String,
     receivers: BTreeMap<String, Configured>,
     variables: BTreeMap<String, String>,
@@ -99,6 +100,7 @@ impl TestBed {
             dir: tempfile::tempdir().unwrap(),
             presets: r#"["key-delete"]"#.to_owned(),
             settings: String::new(),
+            state: "path = \"state\"".to_owned(),
             rules: String::new(),
             receivers: BTreeMap::new(),
             variables: BTreeMap::new(),
@@ -156,6 +158,12 @@ impl TestBed {
         self
     }
 
+    /// With its state elsewhere than in a folder (lines of `[state]`).
+    pub(crate) fn state(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.state);
+        self
+    }
+
     /// Puts these rules (TOML) in place of those there are.
     pub(crate) fn set_rules(&mut self, rules: &str) {
         rules.clone_into(&mut self.rules);
@@ -189,9 +197,9 @@ impl TestBed {
 
     /// The configuration as it is written before each run.
     pub(crate) fn configuration(&self) -> String {
-        let Self { presets, settings, rules, .. } = self;
+        let Self { presets, settings, state, rules, .. } = self;
         let mut text = format!(
-            "every = \"1s\"\npresets = {presets}\n{settings}\n[state]\npath = \"state\"\n\n\
+            "every = \"1s\"\npresets = {presets}\n{settings}\n[state]\n{state}\n\n\
              [[workspace]]\nname = \"prod\"\nid = \"{WORKSPACE}\"\nendpoint = \"{}\"\n",
             self.logs.url()
         );

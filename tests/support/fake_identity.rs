@@ -6,6 +6,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -18,6 +20,8 @@ struct Inner {
     /// Queries of all requests, in order.
     asked: Vec<BTreeMap<String, String>>,
     script: VecDeque<u16>,
+    /// Tokens that Azurite takes, for this audience.
+    audience: Option<String>,
 }
 
 type Shared = Arc<Mutex<Inner>>;
@@ -43,6 +47,11 @@ impl FakeIdentity {
     /// The next requests are answered with these statuses.
     pub(crate) fn script(&self, statuses: &[u16]) {
         self.inner.lock().unwrap().script.extend(statuses);
+    }
+
+    /// Tokens are from now on such as Azurite takes (`--oauth basic`), for this audience: unsigned, but whole.
+    pub(crate) fn tokens_for(&self, audience: &str) {
+        self.inner.lock().unwrap().audience = Some(audience.to_owned());
     }
 
     /// The queries of all requests.
@@ -72,12 +81,29 @@ async fn token(
     }
     // All fields are strings, also the time.
     let expires = chrono::Utc::now().timestamp() + 86_400;
+    let token = match &inner.audience {
+        Some(audience) => unsigned(audience),
+        None => format!("token-{}", inner.asked.len()),
+    };
     axum::Json(json!({
-        "access_token": format!("token-{}", inner.asked.len()),
+        "access_token": token,
         "expires_on": expires.to_string(),
         "resource": query.get("resource"),
         "token_type": "Bearer",
         "client_id": query.get("client_id"),
     }))
     .into_response()
+}
+
+fn unsigned(audience: &str) -> String {
+    let now = chrono::Utc::now().timestamp();
+    let claims = json!({
+        "aud": audience,
+        "iss": "https://sts.windows.net/11111111-2222-3333-4444-555555555555/",
+        "iat": now - 60,
+        "nbf": now - 60,
+        "exp": now + 86_400,
+    });
+    let part = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    format!("{}.{}.", part(json!({"alg": "none", "typ": "JWT"})), part(claims))
 }

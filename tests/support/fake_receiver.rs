@@ -136,6 +136,11 @@ impl FakeReceiver {
         self.shared.0.lock().unwrap().script.extend(says);
     }
 
+    /// What is left of the script is not said any more.
+    pub(crate) fn forget_script(&self) {
+        self.shared.0.lock().unwrap().script.clear();
+    }
+
     /// From now on, once the script is done, every delivery is answered so; `None`: as usual.
     pub(crate) fn always(&self, say: Option<Say>) {
         self.shared.0.lock().unwrap().always = say;

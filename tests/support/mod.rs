@@ -17,6 +17,7 @@ pub(crate) mod daemon;
 pub(crate) mod fake_identity;
 pub(crate) mod fake_logs;
 pub(crate) mod fake_receiver;
+pub(crate) mod function_app;
 pub(crate) mod functions_host;
 pub(crate) mod gate;
 pub(crate) mod package;

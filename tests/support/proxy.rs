@@ -1,5 +1,6 @@
 //! A proxy before a storage service: it counts requests and bytes, and has mishaps on demand.
 
+use super::gate::Gate;
 use super::server::{Line, Server};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -67,6 +68,11 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Before the service at `url` (with the account in its path).
     pub(crate) fn before(url: &str) -> Self {
+        Self::behind(url, &Gate::default())
+    }
+
+    /// The same, behind a gate that others may share.
+    pub(crate) fn behind(url: &str, gate: &Gate) -> Self {
         let (to, account) = url.rsplit_once('/').unwrap();
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -76,7 +82,7 @@ impl Proxy {
             .unwrap();
         let shared = Shared { inner: Arc::default(), to: to.to_owned(), http };
         let app = Router::new().fallback(forward).with_state(shared.clone());
-        Self { shared, account: account.to_owned(), server: Server::start(app) }
+        Self { shared, account: account.to_owned(), server: Server::start(gate.before(app)) }
     }
 
     /// The account's URL at the proxy.

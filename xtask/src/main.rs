@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use xtask::root;
 
+mod browser;
 mod demo_events;
 mod figures;
 mod kql;

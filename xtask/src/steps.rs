@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check that CI runs, one after the other, cheapest first.
 
-use crate::{Usage, kql, pack, root, variable};
+use crate::{Usage, browser, kql, pack, root, variable};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,6 +65,11 @@ const STEPS: &[Step] = &[
         name: "package",
         about: "the function app is built, in dist/; the tests then drive that very package (Linux x86-64)",
         what: What::Own(package),
+    },
+    Step {
+        name: "browser",
+        about: "Chromium is there, for the tests of the status page (with CI=true and as root: installs it)",
+        what: What::Own(browser::run),
     },
     Step {
         name: "test",
@@ -196,7 +201,8 @@ fn help() -> String {
         text.extend(["  ", step.name, ": ", step.about, "\n      $ ", &step.shown(), "\n"]);
     }
     text += "\nA step whose tool is missing is skipped, and the summary says so. With CI=true a\n\
-             skipped `kql` is a failure, unless HSMWATCH_OFFLINE=1 says that there is no network.\n\n\
+             skipped `kql` is a failure, unless HSMWATCH_OFFLINE=1 says that there is no network; so is\n\
+             a missing Chromium, which is installed if that is allowed.\n\n\
              One test alone:           cargo test -p hsmwatch NAME\n\
              Accept changed snapshots: INSTA_UPDATE=always cargo test, then read the diff\n";
     text

@@ -26,6 +26,15 @@ fn three_variables_are_enough() {
 }
 
 #[test]
+fn the_cloud_is_one_of_three() {
+    let cloud = |name: &str| environment(&minimal().var("HSMWATCH_CLOUD", name));
+    assert_eq!(cloud("usgov").unwrap().config.cloud, Cloud::UsGov);
+    assert_eq!(cloud("").unwrap().config.cloud, Cloud::Public);
+    let told = cloud("mars").unwrap_err().to_string();
+    assert!(told.contains("`HSMWATCH_CLOUD`") && told.contains("usgov"), "{told}");
+}
+
+#[test]
 fn every_variable_is_taken() {
     let world = minimal()
         .var("HSMWATCH_STATE_PATH", "")

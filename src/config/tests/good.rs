@@ -224,10 +224,17 @@ fn the_emulator_s_addresses_are_accounts_too() {
 
 #[test]
 fn where_state_lives_is_read_alone() {
-    let alone = |text: &str| {
-        state(Input::File { name: "hsmwatch.toml", text }, &World::default().var("S", "/s"))
+    let folder = |input: Input<'_>, world: &World| match state(input, world) {
+        Some(State::Folder(path)) => Some(path),
+        other => {
+            assert!(other.is_none(), "{other:?}");
+            None
+        }
     };
-    let there = Some(State::Folder("/s".into()));
+    let alone = |text: &str| {
+        folder(Input::File { name: "hsmwatch.toml", text }, &World::default().var("S", "/s"))
+    };
+    let there = Some(PathBuf::from("/s"));
     assert_eq!(alone("every = 5\n[state]\npath = \"/s\"\n[[rule]]\nid = 7"), there);
     assert_eq!(alone("[state]\npath = { env = \"S\" }\n[[receiver]\n"), there);
     for text in [
@@ -240,6 +247,6 @@ fn where_state_lives_is_read_alone() {
         assert_eq!(alone(text), None, "{text}");
     }
     let world = World::default().var("HSMWATCH_STATE_PATH", "/s");
-    assert_eq!(state(Input::Environment, &world), there);
-    assert_eq!(state(Input::Environment, &World::default()), None);
+    assert_eq!(folder(Input::Environment, &world), there);
+    assert_eq!(folder(Input::Environment, &World::default()), None);
 }

@@ -1,7 +1,7 @@
 //! The oracle: sees every head that is written, every ticket, every POST and every answered query, and says what was broken.
 
 use crate::engine::record::Record;
-use crate::engine::{ALERTS_FORMAT, AlertsDoc, Ticket};
+use crate::engine::{ALERTS_FORMATS, AlertsDoc, Ticket};
 use crate::ports::Document;
 use crate::watch::alert::{Alert, Interval, Reason};
 use crate::watch::head::{Gap, Head, Version};
@@ -88,7 +88,7 @@ impl Oracle {
                 continue;
             };
             let doc: AlertsDoc = serde_json::from_slice(&document.body).unwrap();
-            assert_eq!(doc.format, ALERTS_FORMAT);
+            assert_eq!(doc.format, ALERTS_FORMATS.writes);
             for alert in doc.alerts {
                 let committed = Committed { at: facts.now, alert: alert.clone() };
                 if facts.committed.insert(alert.id.clone(), committed).is_some() {

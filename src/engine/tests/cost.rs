@@ -1,6 +1,7 @@
 //! P6: what a tick costs, in requests.
 
 use super::*;
+use crate::watch::seen::Seen;
 
 #[tokio::test]
 async fn a_quiet_tick_reads_and_writes_each_head_once() {
@@ -75,6 +76,38 @@ async fn news_cost_two_reads_and_three_writes_however_many() {
             ["1 list deliveries", "1 list heads", "2 read heads", "1 read seen", "2 write heads",]
         );
     }
+}
+
+#[tokio::test]
+async fn a_watch_with_200_000_fingerprints_writes_less_than_5_mb_for_news() {
+    let mut bench = Bench::new();
+    bench.configured.truncate(1);
+    bench.begin().await;
+    bench.service.add(row(epoch() + minutes(1), "g", "first"));
+    bench.tick(epoch() + minutes(5)).await;
+    // As if there had been that many more.
+    let mut head = bench.head().await;
+    let name = head.seen.clone().unwrap();
+    let mut seen = Seen::decode(&bench.body(&name).await).unwrap();
+    for n in 1..200_000_u128 {
+        let fingerprint = n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_le_bytes();
+        seen.count(fingerprint, epoch() + minutes(2));
+    }
+    bench.put(&name, &seen.encode()).await;
+    head.seen_rows = 200_000;
+    bench.put(&Head::name(&Bench::key("r")), &head.encode()).await;
+    for n in 0..20 {
+        bench.service.add(row(epoch() + minutes(41), &format!("group {n}"), "news"));
+    }
+    bench.store.bytes.lock().unwrap().clear();
+    let report = bench.tick(epoch() + minutes(45)).await;
+    assert_eq!(alerts(&report).len(), 20);
+    assert_eq!(bench.head().await.seen_rows, 200_020);
+    let bytes = bench.store.bytes.lock().unwrap().clone();
+    let commit = bytes["seen"] + bytes["alerts"] + bytes["heads"];
+    assert!(commit < 5_000_000, "{bytes:?}");
+    let head = bench.body(&Head::name(&Bench::key("r"))).await.len();
+    assert!(head < 64 * 1024, "{head}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::engine::record::{End, Record};
-use crate::engine::{ALERTS_FORMAT, AlertsDoc};
+use crate::engine::{ALERTS_FORMATS, AlertsDoc};
 use crate::watch::alert::Reason;
 use crate::watch::head::{FailureKind, GapKind};
 use crate::watch::own::Condition;
@@ -17,6 +17,10 @@ const SEEN: &[u8] = include_bytes!("../../../tests/golden/seen-1.bin");
 const SEEN_KEYED: &[u8] = include_bytes!("../../../tests/golden/seen-keyed-1.bin");
 const ALERTS: &[u8] = include_bytes!("../../../tests/golden/alerts-1.json");
 const DELIVERY: &[u8] = include_bytes!("../../../tests/golden/delivery-1.json");
+const HEAD_99: &[u8] = include_bytes!("../../../tests/golden/head-99.json");
+const SEEN_99: &[u8] = include_bytes!("../../../tests/golden/seen-99.bin");
+const ALERTS_99: &[u8] = include_bytes!("../../../tests/golden/alerts-99.json");
+const DELIVERY_99: &[u8] = include_bytes!("../../../tests/golden/delivery-99.json");
 const DELIVERY_ENDED: &[u8] = include_bytes!("../../../tests/golden/delivery-ended-1.json");
 
 fn after(n: i64) -> DateTime<Utc> {
@@ -73,7 +77,7 @@ fn heads_are_read_and_lose_nothing() {
 #[test]
 fn alerts_are_read_and_lose_nothing() {
     let doc: AlertsDoc = serde_json::from_slice(ALERTS).unwrap();
-    assert_eq!(doc.format, ALERTS_FORMAT);
+    assert_eq!(doc.format, ALERTS_FORMATS.writes);
     kept(ALERTS, &serde_json::to_vec(&doc).unwrap());
     assert_eq!((doc.alerts[0].count, doc.alerts[0].reason), (3, Reason::New));
 }
@@ -97,6 +101,61 @@ fn seen_sets_are_read() {
     let key = seen.key(&[2; 16]).unwrap();
     assert_eq!((key.told_at, key.held), (after(1), 4));
     assert_eq!((key.held_first, key.held_last), (after(2), after(3)));
+}
+
+/// What a build of the same format adds is passed over by one that does not know it.
+#[test]
+fn unknown_fields_are_passed_over() {
+    let more = |file: &[u8]| {
+        let mut json: Json = serde_json::from_slice(file).unwrap();
+        json["unheard_of"] = serde_json::json!({"a": [1]});
+        serde_json::to_vec(&json).unwrap()
+    };
+    for file in [HEAD, HEAD_FULL, OWN] {
+        assert_eq!(Head::decode(&more(file)), Head::decode(file));
+    }
+    for file in [DELIVERY, DELIVERY_ENDED] {
+        assert_eq!(Record::decode(&more(file)), Record::decode(file));
+    }
+    let alerts = |file: &[u8]| serde_json::from_slice::<AlertsDoc>(file).unwrap().alerts;
+    assert_eq!(alerts(&more(ALERTS)), alerts(ALERTS));
+}
+
+/// What a version to come may have written, of whatever shape: it is refused by its format, kept to the byte, and told.
+#[tokio::test]
+async fn documents_of_a_newer_format_are_refused_kept_and_told() {
+    let head = Head::decode(HEAD).unwrap();
+    let record = Record::decode(DELIVERY).unwrap();
+    let delivery = Record::name(&record.alert, &record.receiver);
+    let files = [
+        (Head::name(&head.watch.key()), HEAD, HEAD_99),
+        (head.seen.clone().unwrap(), SEEN, SEEN_99),
+        (head.outbox[0].doc.clone(), ALERTS, ALERTS_99),
+        (delivery, DELIVERY, DELIVERY_99),
+    ];
+    for (newer, ..) in &files {
+        let bench = Bench::new();
+        for (name, now, then) in &files {
+            let body = if name == newer { then } else { now };
+            let mut meta = if *name == files[3].0 { record.meta() } else { Meta::new() };
+            if name == newer && !meta.is_empty() {
+                meta.insert("format".to_owned(), "99".to_owned());
+            }
+            bench.store.store.write(name, body.to_vec(), meta, When::Absent).await.unwrap();
+        }
+        bench.service.add(row(after(1), "g", "another"));
+        let report = bench.round(after(10)).await;
+        let (_, _, then) = files.iter().find(|(name, ..)| name == newer).unwrap();
+        assert_eq!(bench.body(newer).await, *then, "kept");
+        // Alerts are told of by the deliveries that need them.
+        let told = if *newer == files[2].0 {
+            Record::decode(&bench.body(&files[3].0).await).unwrap().last
+        } else {
+            assert_eq!(own_titles(&report), [format!("State cannot be read: {newer}")]);
+            report.own[0].rule.meaning.clone()
+        };
+        assert!(told.contains(newer) && told.contains("format 99"), "{told}");
+    }
 }
 
 /// What an earlier build left is gone on with: nothing is told twice, and what waited is delivered under its old id.

@@ -147,6 +147,8 @@ impl Transport for Receivers {
 struct Counting {
     store: MemoryStore,
     counts: Mutex<BTreeMap<(&'static str, String), u32>>,
+    /// Length of the last body written beneath each first word.
+    bytes: Mutex<BTreeMap<String, usize>>,
     /// The document that cannot be read.
     broken: Mutex<Option<String>>,
 }
@@ -184,6 +186,8 @@ impl StateStore for Counting {
         when: When,
     ) -> Result<Etag, StoreError> {
         self.count("write", name);
+        let first = name.split('/').next().unwrap().to_owned();
+        self.bytes.lock().unwrap().insert(first, body.len());
         // Others go on meanwhile.
         tokio::task::yield_now().await;
         self.store.write(name, body, meta, when).await

@@ -209,8 +209,8 @@ pub(super) fn define(html: &mut Html, range: &Range) {
     });
     html.el("symbol", &[("id", "days")], |h| {
         for (x, label) in &marks {
-            // A label at the right edge would be cut.
-            if *x <= WIDTH * 93 / 100 {
+            // A label at the edge would be cut, or run into the last.
+            if (WIDTH * 6 / 100..=WIDTH * 86 / 100).contains(x) {
                 h.leaf("text", &[("x", &percent(*x)), ("y", "10")], label);
             }
         }
@@ -252,34 +252,33 @@ pub(super) fn alternative(watch: &WatchStatus, range: &Range) -> String {
     let (Some(start), Some(watermark)) = (watch.started_at, watch.watermark) else {
         return format!("Coverage of the last {name}: it has not started, nothing is covered");
     };
-    let mut text = format!("Coverage of the last {name}");
     let end = watermark.min(range.to);
-    if end <= range.from {
-        text += ": nothing covered";
+    let mut parts = vec![if end <= range.from {
+        format!("Coverage of the last {name}: nothing covered")
     } else if start < end {
-        text += &format!(": asked for {}", range_in(start.max(range.from), end));
+        let asked = range_in(start.max(range.from), end);
+        format!("Coverage of the last {name}: asked for {asked}")
     } else {
-        text += ": nothing asked for yet";
-    }
+        format!("Coverage of the last {name}: nothing asked for yet")
+    }];
     let lost: Vec<_> = watch
         .gaps
         .iter()
         .filter(|gap| gap.to > range.from)
         .filter(|gap| matches!(gap.why, GapKind::Outage | GapKind::TooDense))
         .collect();
-    for gap in lost.iter().take(NAMED) {
-        text += &format!("; missing {}", range_in(gap.from, gap.to));
-    }
+    let named = lost.iter().take(NAMED);
+    parts.extend(named.map(|gap| format!("missing {}", range_in(gap.from, gap.to))));
     if lost.len() > NAMED {
-        text += &format!("; {} further missing intervals", lost.len() - NAMED);
+        parts.push(format!("{} further missing intervals", lost.len() - NAMED));
     }
     if watch.lag_s.is_some() && end < range.to {
-        text += &format!("; waiting {}", Age(range.to - end.max(range.from)));
+        parts.push(format!("waiting {}", Age(range.to - end.max(range.from))));
     }
     if start > range.from {
-        text += &format!("; began {}", iso(start));
+        parts.push(format!("began {}", iso(start)));
     }
-    text
+    parts.join("; ")
 }
 
 fn range_in(from: DateTime<Utc>, to: DateTime<Utc>) -> String {

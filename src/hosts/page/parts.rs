@@ -3,6 +3,7 @@
 use super::writer::Html;
 use crate::engine::status::words::Age;
 use chrono::{DateTime, Utc};
+use std::fmt::Display;
 
 /// Longest name shown (rule, workspace, receiver), in UTF-16 units.
 pub(super) const NAME: usize = 80;
@@ -110,16 +111,20 @@ pub(super) fn define(html: &mut Html) {
 }
 
 /// `1 watch`, `2 watches`.
-pub(super) fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(n), if n == 1 { one } else { many })
+pub(super) fn count<N: Copy + Display + PartialEq + From<u8>>(
+    n: N,
+    one: &str,
+    many: &str,
+) -> String {
+    format!("{} {}", grouped(n), if n == N::from(1) { one } else { many })
 }
 
 /// A number with its thousands set apart.
-pub(super) fn grouped(n: impl ToString) -> String {
+pub(super) fn grouped<N: Copy + Display>(n: N) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             // A narrow space that does not break.
             out.push('\u{202f}');
         }

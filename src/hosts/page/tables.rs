@@ -115,7 +115,7 @@ pub(super) fn outbox(html: &mut Html, status: &Status) {
                     0 => "Nothing waits: every delivery has ended.".to_owned(),
                     n => format!(
                         "{} of hsmwatch's own alerts. No other alert waits.",
-                        count(usize::try_from(n).unwrap_or(usize::MAX), "delivery", "deliveries")
+                        count(n, "delivery", "deliveries")
                     ),
                 },
             );

@@ -9,7 +9,8 @@ fn variables(block: &str) -> BTreeMap<&str, [f64; 3]> {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("--")?.strip_suffix(';')?.split_once(": #"))
         .map(|(name, hex)| {
-            let part = |i: usize| f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap());
+            let part =
+                |i: usize| f64::from(u8::from_str_radix(hex.get(i..i + 2).unwrap(), 16).unwrap());
             (name, [part(0), part(2), part(4)])
         })
         .collect()

@@ -27,7 +27,7 @@ fn grouped_by_workspace(status: &Status) -> Vec<(&str, Vec<&WatchStatus>)> {
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     for (_, watches) in &mut groups {
-        watches.sort_by_key(|watch| (!watch.attention, tone(watch) == Tone::Good));
+        watches.sort_by_key(|watch| (!watch.attention, tone(watch) == Tone::Good, is_plain(watch)));
     }
     groups.sort_by_key(|(_, watches)| !watches.iter().any(|watch| watch.attention));
     groups
@@ -44,6 +44,11 @@ const fn tone(watch: &WatchStatus) -> Tone {
         State::Failing { .. } | State::Overdue { .. } | State::Unreadable => Tone::Bad,
         State::NotStarted | State::Waiting { .. } | State::Throttled { .. } => Tone::Wait,
     }
+}
+
+/// Whether there is nothing to see: it is fine, and there is no gap.
+fn is_plain(watch: &WatchStatus) -> bool {
+    tone(watch) == Tone::Good && watch.gaps.is_empty()
 }
 
 /// The section.
@@ -87,11 +92,15 @@ fn contents(html: &mut Html, groups: &[(&str, Vec<&WatchStatus>)]) {
             h.el("a", &[("href", &format!("#w{n}"))], |h| {
                 h.quoted(workspace, NAME);
                 h.text(" ");
-                h.leaf("span", &[("class", "ago")], &grouped(watches.len()));
+                h.el("span", &[("class", "ago")], |h| {
+                    h.text(&grouped(watches.len()));
+                    h.leaf("span", &[("class", "unseen")], " watches");
+                });
                 if ill > 0 {
                     h.el("span", &[("class", "bad")], |h| {
                         mark(h, Tone::Bad);
                         h.text(&grouped(ill));
+                        h.leaf("span", &[("class", "unseen")], " need attention");
                     });
                 }
             });
@@ -117,7 +126,7 @@ fn group(html: &mut Html, n: usize, workspace: &str, watches: &[&WatchStatus], v
             hits::axis(h, "axis");
         });
         let folded = if view.fold {
-            watches.iter().position(|watch| tone(watch) == Tone::Good).unwrap_or(watches.len())
+            watches.iter().position(|watch| is_plain(watch)).unwrap_or(watches.len())
         } else {
             watches.len()
         };
@@ -128,7 +137,11 @@ fn group(html: &mut Html, n: usize, workspace: &str, watches: &[&WatchStatus], v
         if !fine.is_empty() {
             h.el("details", &[("class", "fold")], |h| {
                 h.el("summary", &[], |h| {
-                    badge(h, Tone::Good, &count(fine.len(), "watch is fine", "watches are fine"));
+                    badge(
+                        h,
+                        Tone::Good,
+                        &count(fine.len(), "more watch is fine", "more watches are fine"),
+                    );
                 });
                 for watch in fine {
                     draw_watch(h, watch, view);
@@ -170,11 +183,9 @@ fn draw_watch(html: &mut Html, watch: &WatchStatus, view: &View<'_>) {
                 &[("class", "scale")],
                 &match hits.most {
                     None => "no hits".to_owned(),
-                    Some((most, _)) => format!(
-                        "{}, at most {}/h",
-                        count(usize::try_from(hits.sum).unwrap_or(usize::MAX), "hit", "hits"),
-                        grouped(most)
-                    ),
+                    Some((most, _)) => {
+                        format!("{}, at most {}/h", count(hits.sum, "hit", "hits"), grouped(most))
+                    }
                 },
             );
         });
@@ -232,22 +243,16 @@ fn gaps(html: &mut Html, watch: &WatchStatus) {
     }
 }
 
+/// A day's hours after its date, days apart.
 fn by_hour(hits: &Hits) -> String {
-    let mut text = String::new();
-    let mut day = None;
+    let mut days: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (hour, n) in hits.hours() {
-        if day != Some(hour.date_naive()) {
-            day = Some(hour.date_naive());
-            if !text.is_empty() {
-                text += "; ";
-            }
-            text += &hour.format("%F").to_string();
-        } else {
-            text += ",";
-        }
-        text += &format!(" {}: {}", hour.format("%H:%MZ"), grouped(n));
+        let told = format!("{}: {}", hour.format("%H:%MZ"), grouped(n));
+        days.entry(hour.format("%F").to_string()).or_default().push(told);
     }
-    text
+    let days: Vec<String> =
+        days.into_iter().map(|(day, hours)| format!("{day} {}", hours.join(", "))).collect();
+    days.join("; ")
 }
 
 fn summary(watch: &WatchStatus, now: DateTime<Utc>) -> String {
@@ -273,16 +278,12 @@ fn summary(watch: &WatchStatus, now: DateTime<Utc>) -> String {
         None => {}
     }
     if watch.open_alerts > 0 {
-        parts.push(format!("{} open", count(size(watch.open_alerts), "alert", "alerts")));
+        parts.push(format!("{} open", count(watch.open_alerts, "alert", "alerts")));
     }
     if watch.held > 0 {
-        parts.push(format!("{} held", count(size(watch.held), "hit", "hits")));
+        parts.push(format!("{} held", count(watch.held, "hit", "hits")));
     }
     parts.join(" · ")
-}
-
-fn size(n: u64) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 /// Hits of all watches in the time of the pictures.

@@ -169,8 +169,11 @@ fn bad_documents_are_refused() {
     let mut newer = good.clone();
     newer[8..12].copy_from_slice(&2_u32.to_le_bytes());
     let error = Seen::decode(&newer).unwrap_err();
-    assert_eq!(error, BadSeen::Newer(2));
-    assert_eq!(error.to_string(), "the seen set has format 2, this version reads up to 1");
+    assert_eq!(error, BadSeen::Format(OtherFormat::Newer { format: 2, newest: 1 }));
+    assert_eq!(
+        error.to_string(),
+        "it has format 2, this version reads up to 1: run the version that wrote it, or a newer one"
+    );
     let mut other = good.clone();
     other[0] = b'x';
     assert_eq!(Seen::decode(&other).unwrap_err(), BadSeen::Damaged("it does not begin as one"));

@@ -73,7 +73,7 @@ impl Browser {
 
     /// Takes a picture.
     pub(super) fn screenshot(&self, url: &str, look: Look, height: u64, to: &Path) {
-        let scheme = if look.dark { 0 } else { 1 };
+        let scheme = u8::from(!look.dark);
         self.run(&[
             &format!("--blink-settings=preferredColorScheme={scheme}"),
             &format!("--window-size={},{height}", look.width),
@@ -139,6 +139,7 @@ impl Site {
 <iframe src="/page" width="320" height="800" style="border:0"></iframe>
 <iframe src="/page" width="390" height="800" style="border:0"></iframe>
 <iframe src="/page" width="768" height="800" style="border:0"></iframe>
+<iframe src="/page" width="912" height="800" style="border:0"></iframe>
 <iframe src="/page" width="1280" height="800" style="border:0"></iframe>
 <script>
 addEventListener('load', () => {

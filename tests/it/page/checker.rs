@@ -1,6 +1,8 @@
 //! A strict reader of HTML: it knows the elements and attributes that the page may have, takes nothing that a browser might
 //! read in another way, and stops the test at the first surprise.
 
+#![expect(clippy::expect_used, reason = "a test's reader stops at the first surprise")]
+
 use std::collections::BTreeSet;
 
 /// Elements with an end, and what attributes they may have beside the common ones.
@@ -99,7 +101,7 @@ pub(super) fn read(page: &str) -> Read {
         let (void, attributes) = match (known(ELEMENTS, name), known(VOID, name)) {
             (Some(attributes), _) => (false, attributes),
             (_, Some(attributes)) => (true, attributes),
-            _ => panic!("an element `{name}` at {:.80}", rest),
+            _ => panic!("an element `{name}` at {rest:.80}"),
         };
         rest = tag(name, more, attributes, &mut read);
         read.elements.push(name.to_owned());

@@ -60,7 +60,7 @@ fn hours(seed: u64, busy: u64) -> Vec<Hour> {
             let noise = (n + seed * 131).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
             let hits = noise * busy / 256;
             let hour = t("2026-11-22T09:00:00Z") - TimeDelta::hours(i64::try_from(n).unwrap());
-            (hits > 0 && noise % 3 != 0).then_some(Hour { hour, hits })
+            (hits > 0 && !noise.is_multiple_of(3)).then_some(Hour { hour, hits })
         })
         .collect()
 }
