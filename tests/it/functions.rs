@@ -55,8 +55,9 @@ fn what_is_new_is_told_once_to_everyone() {
         assert_eq!(app.bed.at(name).deliveries().len(), 1, "{name}");
     }
     assert_eq!(app.bed.told("itsm").keys().collect::<Vec<_>>(), ["after"]);
-    let lines = app.lines("evaluated workspace=prod watches=1 failed=0");
-    assert_eq!(lines.len(), 3, "{}", app.host.said());
+    let evaluated = || app.lines("evaluated workspace=prod watches=1 failed=0");
+    app.host.wait_until(|_| evaluated().len() == 3);
+    let lines = evaluated();
     assert_eq!(lines[0]["level"], "INFO");
     assert!(lines.iter().all(|line| line["function"] == "tick"));
     app.is_clean();

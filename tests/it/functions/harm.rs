@@ -277,7 +277,8 @@ fn an_invocation_ends_before_the_host_ends_it_and_keeps_what_it_did() {
             "[[rule]]\nid = \"{id}\"\ntitle = \"{id}\"\nseverity = \"high\"\nquery = '''CloudHsmServiceOperationAuditLogs | where OperationName == \"{operation}\"'''\n"
         )
     };
-    let rules: String = (0..6).map(|n| rule(&format!("slow{n}"), "CN_LOGIN")).collect();
+    // Fewer than are evaluated at a time: one place is left for the rule that is well.
+    let rules: String = (0..3).map(|n| rule(&format!("slow{n}"), "CN_LOGIN")).collect();
     let app = FunctionApp::start_with(
         bed().rules(&rules),
         &[("AzureFunctionsJobHost__functionTimeout", "00:00:04")],
@@ -301,7 +302,7 @@ fn an_invocation_ends_before_the_host_ends_it_and_keeps_what_it_did() {
     assert!(app.host.exits().is_empty(), "nobody was killed");
     app.told_once(&rows);
     assert!(
-        app.lines("evaluated workspace=prod watches=7 failed=0").len() <= 1,
+        app.lines("evaluated workspace=prod watches=4 failed=0").len() <= 1,
         "only before the trouble"
     );
     app.bed.logs.mend();

@@ -39,7 +39,7 @@ fn refuses(bed: &TestBed, more: &[(&str, &str)], names: &[&str]) {
     let line = host.wait_for_line(&id);
     says(&line.text, "the log");
     assert!(!line.text.contains("\\n"), "one sentence: {}", line.text);
-    host.put(DELIVERIES, &json!({"watch": "w", "alert": "a", "receiver": "r"}).to_string());
+    host.put(DELIVERIES, &json!({"watch": "aa", "alert": "a1", "receiver": "r"}).to_string());
     host.put(EVALUATIONS, &json!({"workspace": "w", "at": "2026-01-01T00:00:00Z"}).to_string());
     let done = host.drain();
     assert_eq!(done.len(), 2);
