@@ -176,7 +176,7 @@ fn trouble(app: &FunctionApp, draw: &mut Draw) {
             0 => Say::Status(500),
             1 => Say::RetryAfter(429, "1".to_owned()),
             2 => Say::HangUp,
-            3 => Say::Break(200),
+            3 => Say::Break(503),
             4 => Say::Slow(Duration::from_millis(800)),
             _ => Say::Status(503),
         }]);
@@ -222,7 +222,8 @@ fn check(app: &FunctionApp, rows: &BTreeMap<String, &str>) {
         let accepted: BTreeSet<&str> = accepted.map(Delivery::id).collect();
         assert_eq!(all, accepted, "{name}");
         let missed: Vec<&String> = severe.iter().filter(|id| !all.contains(id.as_str())).collect();
-        assert!(missed.is_empty(), "{name} has not heard of {missed:?}");
+        let said = || app.lines(&format!("{name}\""));
+        assert!(missed.is_empty(), "{name} has not heard of {missed:?}: {:#?}", said());
     }
     // No invocation hung, timed out, or died otherwise than by our hand.
     for invocation in app.host.invocations() {

@@ -1,216 +1,19 @@
 //! The Functions host of the tests, tested itself: against a handler that answers whatever a test wants, each corner of the
 //! documented contract must be told apart. Only so can it be believed when it finds nothing.
 
+mod stub;
+
 use crate::support::functions_host::{
-    Fault, FunctionsHost, HttpRequest, Level, Outcome, Package, Phase, Settings, Timer,
+    Fault, FunctionsHost, HttpRequest, Invocation, Level, Outcome, Phase, Settings, Timer,
 };
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
-use axum::response::Response;
 use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tempfile::TempDir;
-
-/// What the stub does with requests to a path: what `script.json` says of it.
-#[test]
-#[ignore = "a process of its own, started by the tests of this file"]
-fn stub() {
-    let lookup = |name: &str| std::env::vars().find(|(n, _)| n == name).map(|(_, value)| value);
-    let Some(root) = lookup("FUNCTIONS_APP_ROOT_PATH").map(PathBuf::from) else { return };
-    let port: u16 = lookup("FUNCTIONS_CUSTOMHANDLER_PORT").unwrap().parse().unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let app = Router::new().fallback(move |request| stub_answer(root.clone(), request));
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-        axum::serve(listener, app).await.unwrap();
-    });
-}
-
-async fn stub_answer(root: PathBuf, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap();
-    let path = head.uri.path().to_owned();
-    if path != "/" {
-        let headers: BTreeMap<String, String> = head
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
-        let seen = json!({
-            "method": head.method.as_str(), "path": head.uri.to_string(), "headers": headers,
-            "body": String::from_utf8(body.to_vec()).unwrap(),
-        });
-        let mut log =
-            fs::OpenOptions::new().create(true).append(true).open(root.join("seen")).unwrap();
-        log.write_all(format!("{seen}\n").as_bytes()).unwrap();
-    }
-    let script: Json =
-        serde_json::from_str(&fs::read_to_string(root.join("script.json")).unwrap()).unwrap();
-    let step = &script[path.as_str()];
-    for (name, stderr) in [("stdout", false), ("stderr", true)] {
-        for line in step[name].as_array().into_iter().flatten().filter_map(Json::as_str) {
-            let line = format!("{line}\n");
-            // Past the capture of the test harness.
-            let _ = if stderr {
-                std::io::stderr().write_all(line.as_bytes())
-            } else {
-                std::io::stdout().write_all(line.as_bytes())
-            };
-        }
-    }
-    if let Some(code) = step["exit"].as_i64() {
-        #[expect(clippy::exit, reason = "what the host makes of it is what is tested")]
-        #[expect(clippy::disallowed_methods, reason = "the same")]
-        std::process::exit(i32::try_from(code).unwrap());
-    }
-    if let Some(millis) = step["wait"].as_u64() {
-        tokio::time::sleep(Duration::from_millis(millis)).await;
-    }
-    let mut response =
-        Response::builder().status(u16::try_from(step["status"].as_u64().unwrap_or(200)).unwrap());
-    let kind = step["type"].as_str().unwrap_or("application/json");
-    if !kind.is_empty() {
-        response = response.header("content-type", kind);
-    }
-    if let Some(to) = step["location"].as_str() {
-        response = response.header("location", to);
-    }
-    let text = match &step["body"] {
-        Json::String(text) => text.clone(),
-        Json::Null => "{}".to_owned(),
-        other => other.to_string(),
-    };
-    let body = if step["chunked"] == true {
-        let chunk =
-            futures_util::stream::once(async { Ok::<_, std::io::Error>(text.into_bytes()) });
-        Body::from_stream(chunk)
-    } else {
-        Body::from(text)
-    };
-    response.body(body).unwrap()
-}
-
-/// A package around the stub.
-struct Stub {
-    dir: TempDir,
-    settings: Settings,
-}
-
-impl Stub {
-    fn new() -> Self {
-        let stub = Self { dir: tempfile::tempdir().unwrap(), settings: Settings::new() };
-        stub.host_json(&json!({}));
-        stub.function(
-            "timed",
-            &json!([
-                {"name": "timer", "type": "timerTrigger", "direction": "in", "schedule": "%WHEN%"},
-                {"name": "out", "type": "queue", "direction": "out", "queueName": "work"},
-            ]),
-        );
-        stub.function(
-            "worker",
-            &json!([
-                {"name": "item", "type": "queueTrigger", "direction": "in", "queueName": "work"},
-            ]),
-        );
-        stub.function("buried", &json!([
-            {"name": "item", "type": "queueTrigger", "direction": "in", "queueName": "work-poison"},
-        ]));
-        stub.function(
-            "page",
-            &json!([
-                {"name": "req", "type": "httpTrigger", "direction": "in", "methods": ["get"]},
-                {"name": "res", "type": "http", "direction": "out"},
-            ]),
-        );
-        stub.script(&json!({}));
-        let exe = std::env::current_exe().unwrap();
-        stub.executable(&format!(
-            "exec '{}' --exact functions_host::stub --ignored --nocapture",
-            exe.display()
-        ));
-        stub.setting("WHEN", "0 */5 * * * *")
-            .setting("AzureWebJobsStorage", "UseDevelopmentStorage=true")
-    }
-
-    fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.dir.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // Never half of it.
-        let new = path.with_extension("new");
-        fs::write(&new, text).unwrap();
-        fs::rename(new, path).unwrap();
-    }
-
-    fn host_json(&self, more: &Json) {
-        let mut host = json!({
-            "version": "2.0",
-            "functionTimeout": "00:05:00",
-            "customHandler": {"description": {"defaultExecutablePath": "handler", "arguments": []}},
-            "extensions": {"queues": {"batchSize": 4, "newBatchThreshold": 2, "maxDequeueCount": 3}},
-            "extensionBundle": {"id": "Microsoft.Azure.Functions.ExtensionBundle", "version": "[4.*, 5.0.0)"},
-        });
-        merge(&mut host, more);
-        self.write("host.json", &host.to_string());
-    }
-
-    fn function(&self, name: &str, bindings: &Json) {
-        self.write(&format!("{name}/function.json"), &json!({"bindings": bindings}).to_string());
-    }
-
-    fn executable(&self, script: &str) {
-        let path = self.dir.path().join("handler");
-        self.write("handler", &format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn script(&self, script: &Json) {
-        self.write("script.json", &script.to_string());
-    }
-
-    /// From now on requests to this path are answered so.
-    fn answer(&self, path: &str, step: &Json) {
-        self.script(&json!({path: step}));
-    }
-
-    fn start(&self) -> FunctionsHost {
-        FunctionsHost::start(self.dir.path(), self.settings.clone())
-    }
-
-    fn read(&self) -> Result<Package, String> {
-        Package::read(self.dir.path(), &self.settings)
-    }
-
-    /// Requests to functions so far.
-    fn seen(&self) -> Vec<Json> {
-        let text = fs::read_to_string(self.dir.path().join("seen")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-fn merge(into: &mut Json, more: &Json) {
-    match (into, more) {
-        (Json::Object(into), Json::Object(more)) => {
-            for (name, value) in more {
-                merge(into.entry(name.clone()).or_insert(Json::Null), value);
-            }
-        }
-        (into, more) => *into = more.clone(),
-    }
-}
+use stub::Stub;
 
 #[test]
 fn an_invocation_comes_as_the_host_sends_it() {
@@ -745,7 +548,7 @@ fn no_more_messages_are_under_way_than_configured() {
     stub.script(&json!({"/worker": {"wait": 100}}));
     (0..14).for_each(|n| host.put("work", &format!("{n}")));
     let peak = AtomicUsize::new(0);
-    let over = std::sync::atomic::AtomicBool::new(false);
+    let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
@@ -812,9 +615,7 @@ fn what_was_under_way_at_a_kill_comes_again() {
         1,
         || stub.seen().len() == 3,
         |host| {
-            let died = |i: &crate::support::functions_host::Invocation| {
-                matches!(i.outcome, Outcome::Died(_))
-            };
+            let died = |i: &Invocation| matches!(i.outcome, Outcome::Died(_));
             assert!(host.drain().iter().all(died));
         },
     );

@@ -176,7 +176,7 @@ const MARKUP: &str = "<script>document.title='pwned';document.documentElement.se
 
 /// A bed in which much has gone wrong, and everything that others may write is hostile.
 fn hostile_bed(site: &Site) -> TestBed {
-    let image = format!("<img src={}>{MARKUP}", site.url("/hit.png"));
+    let image = format!("no: <img src={}>{MARKUP}", site.url("/hit.png"));
     let rule = "[[rule]]\nid = \"own\"\nseverity = \"critical\"\n\
         title = '<script>document.title=\"pwned\"</script><img src=x onerror=alert(1)></bdi>'\n\
         query = \"\"\"CloudHsmServiceOperationAuditLogs | where OperationName == 'CN_OWN'\"\"\"\n";

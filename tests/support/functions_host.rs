@@ -5,14 +5,15 @@
 //! Not the real one: queues are in memory, timers fire when the test says so, and time can be skipped.
 
 mod answer;
+mod call;
 mod cron;
 mod encode;
 mod invoke;
 mod package;
 mod process;
+mod pump;
 mod queue;
 
-pub(crate) use answer::{Answer, HttpAnswer};
 pub(crate) use encode::{HttpRequest, Status, Timer};
 pub(crate) use invoke::{Invocation, Outcome};
 pub(crate) use package::{Package, Settings};
@@ -21,7 +22,7 @@ pub(crate) use process::{Level, Line};
 use super::gate::{Gate, Stop};
 use chrono::{DateTime, TimeDelta, Utc};
 use invoke::What;
-use package::{Function, Trigger};
+use package::Trigger;
 use process::Process;
 use queue::Queues;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,12 +34,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::runtime::{Handle, Runtime};
-use tokio::task::JoinSet;
 
 /// Nothing is waited for longer.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A message that comes so often in one go never ends.
-const ENDLESS: u32 = 40;
 /// The key that callers of a function show. It must never be logged.
 pub(crate) const FUNCTION_KEY: &str = "s3cret-function-key";
 
@@ -418,83 +416,6 @@ impl FunctionsHost {
         Pending { receiver }
     }
 
-    /// Calls an http function with `GET` and its key.
-    pub(crate) fn http(&self, name: &str, accept: &str) -> HttpAnswer {
-        self.http_with(name, &HttpRequest::get(accept))
-    }
-
-    /// Calls an http function with its key.
-    pub(crate) fn http_with(&self, name: &str, request: &HttpRequest) -> HttpAnswer {
-        let function = self.shared.package.functions.get(name).expect("a function of this name");
-        let Trigger::Http { methods, route, .. } = &function.trigger else {
-            panic!("`{name}` is no http function");
-        };
-        if methods.as_ref().is_some_and(|m| !m.iter().any(|m| m == request.method)) {
-            return HttpAnswer { status: 404, ..HttpAnswer::default() };
-        }
-        let route = if route.is_empty() { name } else { route };
-        let prefix = &self.shared.package.route_prefix;
-        let mut query = vec![format!("code={FUNCTION_KEY}")];
-        query.extend(request.query.iter().map(|(name, value)| format!("{name}={value}")));
-        let path = format!("/{prefix}/{route}?{}", query.join("&"));
-        if self.shared.package.forwarding && function.outputs.len() == 1 {
-            return self.block(self.forward(request, &path));
-        }
-        let url = format!("https://hsmwatch.azurewebsites.net{path}");
-        let mut request = request.clone();
-        request.query.insert("code".to_owned(), FUNCTION_KEY.to_owned());
-        let invocation = self.begin(name, What::Http { url, request }).wait();
-        match invocation.outcome {
-            Outcome::Succeeded => invocation.http.unwrap_or_default(),
-            _ => HttpAnswer { status: 500, ..HttpAnswer::default() },
-        }
-    }
-
-    /// The request itself goes to the handler, and its answer to the caller.
-    async fn forward(&self, request: &HttpRequest, path: &str) -> HttpAnswer {
-        let client = self.shared.lock().client.clone();
-        let method = request.method.parse().unwrap();
-        let mut forwarded = client
-            .request(method, format!("http://127.0.0.1:{}{path}", self.shared.port))
-            .header("x-azure-functions-invocationid", self.shared.guid());
-        for (name, value) in &request.headers {
-            forwarded = forwarded.header(name, value);
-        }
-        if let Some(body) = &request.body {
-            forwarded = forwarded.body(body.clone());
-        }
-        let answer = forwarded.send().await.unwrap();
-        let headers = answer.headers().iter();
-        let headers =
-            headers.map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned())).collect();
-        let status = answer.status().as_u16();
-        HttpAnswer { status, headers, body: answer.text().await.unwrap() }
-    }
-
-    /// `GET /`, as the platform asks after the handler's health at any time.
-    pub(crate) fn ping(&self) -> Answer {
-        self.request("GET", "/", None)
-    }
-
-    /// A request that the host itself would not make.
-    pub(crate) fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
-        let client = self.shared.lock().client.clone();
-        let url = format!("http://127.0.0.1:{}{path}", self.shared.port);
-        let parent = format!("00-{}-{}-00", self.shared.hex(32), self.shared.hex(16));
-        let mut request = client
-            .request(method.parse().unwrap(), url)
-            .header("x-azure-functions-invocationid", self.shared.guid())
-            .header("traceparent", parent);
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_vec());
-        }
-        self.block(async {
-            let answer = request.timeout(PATIENCE).send().await.unwrap();
-            let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-            Answer { status, headers, body: answer.bytes().await.unwrap().to_vec() }
-        })
-    }
-
     /// Puts a message in a queue.
     pub(crate) fn put(&self, queue: &str, text: &str) {
         let now = self.shared.now();
@@ -513,7 +434,7 @@ impl FunctionsHost {
 
     /// Runs all queues until nothing is left that can be seen, or the handler is gone.
     pub(crate) fn drain(&self) -> Vec<Invocation> {
-        self.block(pump(Arc::clone(&self.shared)))
+        self.block(pump::pump(Arc::clone(&self.shared)))
     }
 
     /// Works, and is killed as soon as the gate has stopped the n-th request. Answers whether it came to that; the host is
@@ -620,73 +541,6 @@ impl Drop for FunctionsHost {
         }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
-        }
-    }
-}
-
-/// Runs the queues' functions until there is nothing left to do. A queue is asked for a batch when no more than its
-/// threshold are under way.
-async fn pump(shared: Arc<Shared>) -> Vec<Invocation> {
-    let options = shared.package.queues.clone();
-    let functions: Vec<(&Function, &str)> = shared
-        .package
-        .functions
-        .values()
-        .filter_map(|function| Some((function, invoke::queue_of(function)?)))
-        .collect();
-    let mut running: JoinSet<(String, Invocation)> = JoinSet::new();
-    let mut under_way: BTreeMap<String, usize> = BTreeMap::new();
-    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    let mut done = Vec::new();
-    loop {
-        let over = matches!(shared.lock().phase, Phase::Stopped | Phase::Over(_));
-        for (function, queue) in &functions {
-            let busy = under_way.entry((*queue).to_owned()).or_default();
-            if over || *busy > options.threshold {
-                continue;
-            }
-            let now = shared.now();
-            let taken = shared.lock().queues.take(queue, options.batch, now);
-            for message in taken {
-                let times = seen.entry(message.id.clone()).or_default();
-                *times += 1;
-                if *times > ENDLESS {
-                    let text =
-                        format!("a message of `{queue}` comes again without end: {}", message.text);
-                    shared.problem(text);
-                    continue;
-                }
-                if message.dequeues > options.max_dequeues && !queue.ends_with("-poison") {
-                    // It was taken often enough already, and nobody lived to say so.
-                    shared.lock().queues.poison(&message, now);
-                    continue;
-                }
-                *busy += 1;
-                let (shared, name, queue) =
-                    (Arc::clone(&shared), function.name.clone(), (*queue).to_owned());
-                running.spawn(async move {
-                    (queue, invoke::run_message(&shared, &name, message).await)
-                });
-            }
-        }
-        // Looks again in a moment: a message may come a second time while the first is under way.
-        let moment = tokio::time::timeout(Duration::from_millis(10), running.join_next()).await;
-        match moment {
-            Ok(None) => {
-                let left = functions.iter().any(|(_, queue)| {
-                    let now = shared.now();
-                    shared.lock().queues.visible(queue, now)
-                });
-                if over || !left {
-                    return done;
-                }
-            }
-            Ok(Some(ended)) => {
-                let (queue, invocation) = ended.unwrap();
-                *under_way.entry(queue).or_default() -= 1;
-                done.push(invocation);
-            }
-            Err(_) => {}
         }
     }
 }

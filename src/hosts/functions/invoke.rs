@@ -333,7 +333,18 @@ impl Offered {
 /// The ticket of an invocation, or `None` if the message is none.
 fn ticket(body: &[u8]) -> Result<Option<Ticket>, Failure> {
     let text = wire::message(body, "ticket").map_err(|error| bad_body(&error))?;
-    Ok(serde_json::from_str(&text).ok())
+    Ok(serde_json::from_str(&text).ok().filter(is_ours))
+}
+
+/// Whether we could have written it. The names of state documents are made of it.
+fn is_ours(ticket: &Ticket) -> bool {
+    let hash =
+        |text: &str| (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
+    let name = |text: &str| {
+        let of = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        (1..=64).contains(&text.len()) && text.chars().all(of)
+    };
+    hash(&ticket.watch) && hash(&ticket.alert) && name(&ticket.receiver)
 }
 
 /// A ticket whose deliveries failed as invocations, time and again. It decides nothing: the alert is still in its outbox, and
@@ -391,6 +402,28 @@ fn wants_html(request: &HttpRequest) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ticket_that_nobody_wrote_is_none() {
+        let of = |watch: &str, alert: &str, receiver: &str| {
+            let [watch, alert, receiver] = [watch, alert, receiver].map(str::to_owned);
+            is_ours(&Ticket { watch, alert, receiver })
+        };
+        assert!(of("306eb8ccabd5d1fc73b1", "dce05dd76458815eb924840c3ba49b52", "on-call_1"));
+        for (watch, alert, receiver) in [
+            ("", "a", "r"),
+            ("a", "", "r"),
+            ("a", "a", ""),
+            ("../a", "a", "r"),
+            ("a", "a.b", "r"),
+            ("a", "a", "r/x"),
+            ("a", "a", "\u{202e}r"),
+        ] {
+            assert!(!of(watch, alert, receiver), "{watch} {alert} {receiver}");
+        }
+        let long = "a".repeat(65);
+        assert!(!of(&long, "a", "r") && !of("a", &long, "r") && !of("a", "a", &long));
+    }
 
     #[test]
     fn what_is_wrong_is_one_sentence() {

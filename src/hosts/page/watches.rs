@@ -92,11 +92,15 @@ fn contents(html: &mut Html, groups: &[(&str, Vec<&WatchStatus>)]) {
             h.el("a", &[("href", &format!("#w{n}"))], |h| {
                 h.quoted(workspace, NAME);
                 h.text(" ");
-                h.leaf("span", &[("class", "ago")], &grouped(watches.len()));
+                h.el("span", &[("class", "ago")], |h| {
+                    h.text(&grouped(watches.len()));
+                    h.leaf("span", &[("class", "unseen")], " watches");
+                });
                 if ill > 0 {
                     h.el("span", &[("class", "bad")], |h| {
                         mark(h, Tone::Bad);
                         h.text(&grouped(ill));
+                        h.leaf("span", &[("class", "unseen")], " need attention");
                     });
                 }
             });

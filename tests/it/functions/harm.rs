@@ -132,21 +132,12 @@ fn garbage_in_the_queues_is_put_away_and_said() {
         for text in &garbage {
             app.host.put(queue, text);
         }
-        // What names no document that there could be fails, and is put away after a while.
-        for _ in 0..6 {
-            app.host.drain();
-            app.host.skip(TimeDelta::minutes(5));
-        }
+        assert_eq!(app.host.drain().len(), garbage.len());
         assert_eq!(app.host.queue(queue), [""; 0]);
     }
-    let impossible: BTreeSet<String> = app
-        .host
-        .invocations()
-        .into_iter()
-        .filter(|i| i.outcome != Outcome::Succeeded)
-        .map(|i| i.message.unwrap().0)
-        .collect();
-    assert!(impossible.iter().all(|text| text.starts_with("{\"watch\":\"")), "{impossible:?}");
+    let failed: Vec<_> =
+        app.host.invocations().into_iter().filter(|i| i.outcome != Outcome::Succeeded).collect();
+    assert!(failed.is_empty(), "{failed:?}");
     assert_eq!(app.bed.state_files().keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     assert_eq!(app.bed.at("itsm").deliveries().len(), 0);
     assert!(app.lines("is no ticket").len() >= 10);

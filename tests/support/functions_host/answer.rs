@@ -281,7 +281,7 @@ impl Reading {
             })?;
             return match json {
                 Json::Array(_) => self.messages(name, &json),
-                other => Ok(vec![self.element(name, &other)]),
+                other => Ok(vec![serde_json::to_string_pretty(&other).unwrap()]),
             };
         }
         Ok(vec![self.element(name, &text.into())])
