@@ -146,14 +146,19 @@ impl Transport for HttpTransport {
         let status = response.status().as_u16();
         let mut body = Vec::new();
         // The status is the answer: a body that breaks off, or never ends, does not change it.
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() >= MAX_REPLY {
-                break;
+        let whole = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break true,
+                Err(_) => break false,
             }
-        }
+            if body.len() >= MAX_REPLY {
+                break true;
+            }
+        };
         body.truncate(MAX_REPLY);
-        Ok(Reply { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok(Reply { status, retry_after, body, whole })
     }
 }
 

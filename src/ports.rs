@@ -170,6 +170,8 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// The first 8 KB of the body, as text.
     pub body: String,
+    /// Whether the body came to its end, or to those 8 KB.
+    pub whole: bool,
 }
 
 /// Why there was no answer. Never carries a URL.

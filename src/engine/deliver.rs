@@ -161,6 +161,10 @@ impl Engine {
 /// What came of a POST.
 pub fn verdict(kind: Kind, sent: &Result<Reply, TransportError>) -> Verdict {
     match sent {
+        // Slack's word is its body: half of it says neither that all is well nor that this is not Slack.
+        Ok(reply) if kind == Kind::Slack && !reply.whole && (200..300).contains(&reply.status) => {
+            judge_no_answer(NoAnswer::Ambiguous, "the answer broke off")
+        }
         Ok(reply) => judge(kind, reply.status, reply.retry_after, &reply.body),
         Err(TransportError::Forbidden(why)) => judge_no_answer(NoAnswer::Forbidden, why),
         Err(TransportError::Connect(why)) => judge_no_answer(NoAnswer::Connect, why),

@@ -187,7 +187,10 @@ impl Engine {
         let Turn { now, until, .. } = *turn;
         if until.is_some() && !jobs.is_empty() {
             // Each turn begins elsewhere: watches that take too long must not keep the others from ever being evaluated.
-            let first = usize::try_from(now.timestamp().unsigned_abs()).unwrap_or(0) % jobs.len();
+            // Where is scattered, for ticks come at multiples of minutes, and so may the number of watches.
+            let scattered =
+                now.timestamp().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+            let first = usize::try_from(scattered).unwrap_or(0) % jobs.len();
             jobs.rotate_left(first);
         }
         let mut left: BTreeMap<usize, String> =

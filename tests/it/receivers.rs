@@ -313,3 +313,20 @@ fn while_secrets_rotate_both_verify_and_so_does_our_own_verb() {
     verify("SECRET", delivery.id()).exits(1);
     verify("NOT_SET", delivery.id()).exits(2);
 }
+
+#[test]
+fn half_an_answer_switches_nobody_off() {
+    let bed = TestBed::new().receiver("itsm", "webhook").receiver("chat", "slack");
+    bed.begin();
+    bed.delete_key("a");
+    for name in ["itsm", "chat"] {
+        bed.at(name).script([Say::Break(200)]);
+    }
+    // A webhook's status is its answer; Slack's is its word.
+    bed.run_once().exits(0).says("waits for chat until").says("the answer broke off");
+    bed.deliveries_come_due();
+    bed.run_once().exits(0).without_talk();
+    let [first, second] = &bed.at("chat").deliveries()[..] else { panic!() };
+    assert_eq!((first.id(), &first.body), (second.id(), &second.body));
+    assert_eq!(bed.at("itsm").deliveries().len(), 1);
+}

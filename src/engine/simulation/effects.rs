@@ -247,7 +247,8 @@ impl Transport for SimTransport {
             self.fate.die().await;
         }
         self.oracle.answered(&id, &post.receiver, accepted);
-        let reply = |status, retry_after| Reply { status, retry_after, body: String::new() };
+        let reply =
+            |status, retry_after| Reply { status, retry_after, body: String::new(), whole: true };
         match mood {
             _ if effect == Effect::LosesReply => {
                 Err(TransportError::Ambiguous("simulated".to_owned()))

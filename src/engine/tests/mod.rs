@@ -138,7 +138,7 @@ impl Transport for Receivers {
         let id = post.headers.iter().find(|(k, _)| k == "webhook-id").unwrap().1.clone();
         self.posts.lock().unwrap().push((post.receiver.clone(), id));
         let status = self.status.lock().unwrap().get(&post.receiver).copied().unwrap_or(200);
-        Ok(Reply { status, retry_after: None, body: format!("said {status}") })
+        Ok(Reply { status, retry_after: None, body: format!("said {status}"), whole: true })
     }
 }
 
