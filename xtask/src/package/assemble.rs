@@ -1,6 +1,6 @@
 //! Puts the folder of the function app together.
 
-use super::check;
+use super::{LOCAL, check};
 use crate::root;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
@@ -55,6 +55,11 @@ pub fn assemble_from(source: &Source, contents: &Contents, app: &Path) -> Result
     if let Err(error) = written {
         remove(&partial)?;
         return Err(error);
+    }
+    let local = app.join(LOCAL);
+    if local.is_file() {
+        fs::rename(&local, partial.join(LOCAL))
+            .with_context(|| format!("cannot keep `{LOCAL}`"))?;
     }
     // Only a package that passed takes the place of the one before.
     remove(app)?;

@@ -18,5 +18,8 @@ pub use config::{accept, rule_files};
 pub use inspect::{Glibc, Linkage, inspect};
 pub use zip::{unpack, zip};
 
+/// Settings of this machine, secrets among them, as Core Tools have them: kept in the folder, and never packed.
+const LOCAL: &str = "local.settings.json";
+
 /// What the handler answers, each by the name of its function.
 pub const FUNCTIONS: [&str; 5] = ["dead-letter", "deliver", "evaluate", "status", "tick"];

@@ -1,6 +1,6 @@
 //! Packs the folder of the function app into the zip that is deployed.
 
-use super::check;
+use super::{LOCAL, check};
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -45,7 +45,7 @@ pub fn unpack(zip: &Path, app: &Path) -> Result<()> {
     archive.extract(app).with_context(|| format!("cannot unpack `{shown}`"))
 }
 
-/// Every file's place in the package, with forward slashes, sorted.
+/// Every file's place in the package, but for the settings of this machine, with forward slashes, sorted.
 fn places(app: &Path) -> Result<Vec<String>> {
     let mut places = Vec::new();
     let mut folders = vec![(app.to_path_buf(), String::new())];
@@ -65,6 +65,7 @@ fn places(app: &Path) -> Result<Vec<String>> {
             }
         }
     }
+    places.retain(|place| place != LOCAL);
     places.sort_unstable();
     Ok(places)
 }
@@ -81,6 +82,16 @@ mod tests {
         let file = fixture.path("hsmwatch.zip");
         zip(&fixture.path("app"), &file).unwrap();
         fs::read(file).unwrap()
+    }
+
+    #[test]
+    fn settings_of_this_machine_stay_here() {
+        let fixture = Fixture::new();
+        let before = packed(&fixture);
+        let local = fixture.path("app").join(LOCAL);
+        fs::write(&local, "{\"Values\":{\"HSMWATCH_SLACK_URL\":\"secret\"}}").unwrap();
+        assert_eq!(packed(&fixture), before, "they are not packed");
+        assert!(fs::read_to_string(&local).unwrap().contains("secret"), "and not lost");
     }
 
     #[test]
