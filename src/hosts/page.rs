@@ -1,6 +1,6 @@
 //! The status as one page of HTML: made here, complete in itself, without script, image, font or style from elsewhere.
 //!
-//! Error texts, receivers' answers and names may be an attacker's. They pass through one function of [`writer`] on their
+//! Error texts, receivers' answers and names may be an attacker's. They pass through one function of `writer` on their
 //! way in, and the page's policy forbids whatever it does not need.
 
 mod attention;
