@@ -11,6 +11,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -28,6 +29,9 @@ fn serve() {
         axum::serve(listener, app).await.unwrap();
     });
 }
+
+/// Requests that the stub is answering.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
 async fn stub_answer(root: PathBuf, request: Request) -> Response {
     let (head, body) = request.into_parts();
@@ -67,7 +71,10 @@ async fn stub_answer(root: PathBuf, request: Request) -> Response {
         std::process::exit(i32::try_from(code).unwrap());
     }
     if let Some(millis) = step["wait"].as_u64() {
+        let now = UNDER_WAY.fetch_add(1, Ordering::SeqCst) + 1;
+        fs::write(root.join(format!("under-way-{now:03}")), "").unwrap();
         tokio::time::sleep(Duration::from_millis(millis)).await;
+        UNDER_WAY.fetch_sub(1, Ordering::SeqCst);
     }
     let mut response =
         Response::builder().status(u16::try_from(step["status"].as_u64().unwrap_or(200)).unwrap());
@@ -190,6 +197,11 @@ impl Stub {
     }
 
     /// Requests to functions so far.
+    /// The most requests that it was answering at the same time, of those that wait.
+    pub(super) fn most_under_way(&self) -> usize {
+        (1..1000).take_while(|n| self.dir.path().join(format!("under-way-{n:03}")).exists()).count()
+    }
+
     pub(super) fn seen(&self) -> Vec<Json> {
         let text = fs::read_to_string(self.dir.path().join("seen")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
