@@ -204,7 +204,9 @@ impl Stub {
 
     pub(super) fn seen(&self) -> Vec<Json> {
         let text = fs::read_to_string(self.dir.path().join("seen")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        // The last line may be half written yet.
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 

@@ -274,6 +274,11 @@ pub(super) async fn run_message(shared: &Arc<Shared>, name: &str, taken: Taken) 
         let now = shared.now();
         shared.lock().queues.reappear(&taken, now);
         shared.told();
+        // Or this one may be over before anybody has looked.
+        let limit = Instant::now() + Duration::from_secs(10);
+        while shared.lock().queues.is_held(&taken) && Instant::now() < limit {
+            super::process::wait(Duration::from_millis(2)).await;
+        }
     }
     let what = What::Message(taken);
     let invocation = invoke(shared, name, &what, fault).await;

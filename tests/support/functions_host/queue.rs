@@ -118,6 +118,11 @@ impl Queues {
         }
     }
 
+    /// Whether nobody else has taken it since.
+    pub(crate) fn is_held(&mut self, taken: &Taken) -> bool {
+        self.find(taken).is_some()
+    }
+
     /// A second copy can be taken while the first is still worked at: its time was not renewed.
     pub(crate) fn reappear(&mut self, taken: &Taken, now: DateTime<Utc>) {
         self.release(taken, now);
