@@ -72,6 +72,12 @@ impl TickReport {
     pub fn failed(&self) -> usize {
         self.watches.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed { .. })).count()
     }
+
+    /// The head of this watch cannot be read.
+    fn cannot_read(&mut self, watch: &Watch, why: &str) {
+        let (kind, error) = (FailureKind::State, why.to_owned());
+        self.watches.push((watch.label(), Outcome::Failed { kind, error, alerts: Vec::new() }));
+    }
 }
 
 impl Engine {
@@ -107,10 +113,7 @@ impl Engine {
         for (index, watch) in watches.iter().enumerate() {
             let key = watch.id().key();
             if let Some(why) = tended.unreadable.get(&key) {
-                let error = why.clone();
-                let outcome =
-                    Outcome::Failed { kind: FailureKind::State, error, alerts: Vec::new() };
-                report.watches.push((watch.label(), outcome));
+                report.cannot_read(watch, why);
                 continue;
             }
             let loaded = tended.heads.get(&key).cloned();
@@ -154,10 +157,7 @@ impl Engine {
         for (index, watch) in watches.iter().enumerate() {
             let key = watch.id().key();
             if let Some(why) = tended.unreadable.get(&key) {
-                let error = why.clone();
-                let outcome =
-                    Outcome::Failed { kind: FailureKind::State, error, alerts: Vec::new() };
-                report.watches.push((watch.label(), outcome));
+                report.cannot_read(watch, why);
             } else if let Some(loaded) = tended.heads.get(&key).cloned() {
                 jobs.push(Job { index, key, watch, loaded: Some(loaded), known: None });
             }
