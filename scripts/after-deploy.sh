@@ -14,7 +14,8 @@ hsmwatch: $app has its package. To see that it works:
 
 Without the program, the status page (the first answer may take some seconds, the first evaluation a minute):
 
-  key=\$(az functionapp keys list --resource-group $group --name $app --query functionKeys.default --output tsv)
+  key=\$(az functionapp function keys list --resource-group $group --name $app --function-name status \\
+    --query default --output tsv)
   curl --header "x-functions-key: \$key" https://$app.azurewebsites.net/api/status
 
 The first run tells nothing of the past: a watch begins when it is first seen. What is still to be done before it can watch:
