@@ -34,13 +34,13 @@ if ($env:HSMWATCH_DOWN -eq $group) {
     if ($LASTEXITCODE -ne 0) {
         Refuse "azd would delete all of resource group $group, and what is in it cannot be listed (az login?)", $cure
     }
-    # The function app has one storage account; a second one is somebody's archive.
+    # The watcher has one storage account, and one workspace for what it says of itself, NAME-telemetry: all others are somebody's.
     $kept = @()
     $accounts = @()
     foreach ($line in $found) {
         $type, $name = "$line" -split "`t"
         if ($type -like 'Microsoft.HardwareSecurityModules/*' -or $type -eq 'Microsoft.KeyVault/managedHSMs' -or
-            $type -eq 'Microsoft.OperationalInsights/workspaces') { $kept += "  $name ($type)" }
+            ($type -eq 'Microsoft.OperationalInsights/workspaces' -and $name -notlike '*-telemetry')) { $kept += "  $name ($type)" }
         if ($type -eq 'Microsoft.Storage/storageAccounts') { $accounts += "  $name ($type)" }
     }
     if ($accounts.Count -gt 1) { $kept += $accounts }

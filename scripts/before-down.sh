@@ -39,11 +39,11 @@ else
     found=$(az resource list --resource-group "$group" ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"} \
         --query '[].[type, name]' --output tsv) ||
         refuse "azd would delete all of resource group $group, and what is in it cannot be listed (az login?)" "$cure"
-    # The function app has one storage account; a second one is somebody's archive.
+    # The watcher has one storage account, and one workspace for what it says of itself, NAME-telemetry: all others are somebody's.
     kept=$(printf '%s\n' "$found" | tr -d '\r' | awk -F '\t' '
         { type = tolower($1) }
         type ~ /^microsoft\.hardwaresecuritymodules\// || type == "microsoft.keyvault/managedhsms" ||
-            type == "microsoft.operationalinsights/workspaces" { print "  " $2 " (" $1 ")" }
+            (type == "microsoft.operationalinsights/workspaces" && $2 !~ /-telemetry$/) { print "  " $2 " (" $1 ")" }
         type == "microsoft.storage/storageaccounts" { accounts[++n] = "  " $2 " (" $1 ")" }
         END { if (n > 1) for (k = 1; k <= n; k++) print accounts[k] }')
     [ -z "$kept" ] || refuse "azd would delete all of resource group $group, and in it is what must outlive the watcher:" "$kept" \
