@@ -48,6 +48,7 @@ param receivers array = [
 ]
 
 @description('More settings with secrets, for a configuration of your own: name of the setting to name of the vault\'s secret.')
+#disable-next-line secure-secrets-in-params // names of secrets, no secrets
 param secretSettings object = {}
 
 @description('Presets or sets of presets, used without a configuration file.')
