@@ -77,7 +77,7 @@ param logLevel string = 'info'
 ])
 param instanceMemoryMB int = 512
 
-@description('Most instances at a time, for each function.')
+@description('Most instances at a time.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
