@@ -47,8 +47,9 @@ param receivers array = [
   'teams'
 ]
 
+// Names of secrets, no secrets: what the linter takes them for.
 @description('More settings with secrets, for a configuration of your own: name of the setting to name of the vault\'s secret.')
-#disable-next-line secure-secrets-in-params // names of secrets, no secrets
+#disable-next-line secure-secrets-in-params
 param secretSettings object = {}
 
 @description('Presets or sets of presets, used without a configuration file.')

@@ -136,6 +136,3 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 
 @description('Name of the app.')
 output name string = site.name
-
-@description('Host name of the app.')
-output hostName string = site.properties.defaultHostName
