@@ -12,21 +12,18 @@
 )]
 
 mod bicep;
+mod checks;
 mod eval;
+mod posture;
 mod sources;
 
 use sources::Infra;
-use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-#[test]
-fn look() {
-    let infra = Infra::of_repository();
-    let began = std::time::Instant::now();
-    for scenario in infra.scenarios().iter() {
-        println!("{} {} {}", scenario.root, scenario.label, scenario.deployment.resources.len());
-        for f in &scenario.deployment.faults { println!("   {f}"); }
-    }
-    println!("{:?}", began.elapsed());
-    for f in eval::faults_of_pairs(&infra) { println!("{f}"); }
-    println!("{:?}", began.elapsed());
+/// What is in the repository, read once.
+fn repository() -> Infra {
+    static REPOSITORY: OnceLock<Infra> = OnceLock::new();
+    let infra = REPOSITORY.get_or_init(Infra::of_repository);
+    infra.scenarios();
+    infra.clone()
 }

@@ -279,6 +279,11 @@ impl File {
         all
     }
 
+    /// All resources, each with this file.
+    pub fn all_resources_with(&self) -> Vec<(&Self, &Block)> {
+        self.all_resources().into_iter().map(|block| (self, block)).collect()
+    }
+
     /// Every expression of the file.
     pub fn walk<'f>(&'f self, see: &mut dyn FnMut(&'f Node)) {
         for param in &self.params {

@@ -1,8 +1,7 @@
 //! All resources that a template would deploy.
 
-use super::expression::Locals;
 use super::frame::{Copy, Frame, Place, Shared};
-use super::value::{fits, kind, unknown};
+use super::value::unknown;
 use crate::bicep::ast::{At, Block, File};
 use crate::sources::Infra;
 use serde_json::{Map, Value};
@@ -55,23 +54,12 @@ pub fn deploy(infra: &Infra, root: &File, given: &BTreeMap<String, Value>) -> De
     let frame = Rc::new(Frame::new(Rc::clone(&shared), root, place, given.clone()));
     let mut deployment = Deployment::default();
     resources(&frame, &mut deployment.resources);
-    deployment.outputs = outputs(&frame);
+    if let Value::Object(outputs) = frame.outputs() {
+        deployment.outputs = outputs;
+    }
     deployment.faults = shared.faults.borrow().clone();
     deployment.refusals = shared.refusals.borrow().clone();
     deployment
-}
-
-fn outputs(frame: &Frame<'_>) -> Map<String, Value> {
-    let mut outputs = Map::new();
-    for output in &frame.file.outputs {
-        let value = frame.eval(&output.value, &Locals::default());
-        if !fits(&output.kind, &value) {
-            let text = format!("the output `{}` is {}, not {}", output.name, kind(&value), output.kind);
-            frame.fault(output.at, &text);
-        }
-        outputs.insert(output.name.clone(), value);
-    }
-    outputs
 }
 
 fn resources(frame: &Rc<Frame<'_>>, all: &mut Vec<Deployed>) {
@@ -83,20 +71,20 @@ fn resources(frame: &Rc<Frame<'_>>, all: &mut Vec<Deployed>) {
         frame.name(&var.name, var.at);
     }
     for block in frame.file.all_resources() {
-        for copy in frame.copies(block) {
+        for copy in frame.copies(block).iter() {
             if copy.deployed {
-                all.push(resource(frame, block, &copy));
+                all.push(resource(frame, block, copy));
             }
         }
     }
     for block in &frame.file.modules {
-        for copy in frame.copies(block).into_iter().filter(|copy| copy.deployed) {
+        for copy in frame.copies(block).iter().filter(|copy| copy.deployed) {
             for name in ["name", "dependsOn"] {
-                frame.property(&copy, name);
+                frame.property(copy, name);
             }
-            if let Some(module) = frame.module(block, &copy) {
+            if let Some(module) = frame.module(block, copy) {
                 resources(&module, all);
-                outputs(&module);
+                module.outputs();
             }
         }
     }

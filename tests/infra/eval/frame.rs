@@ -1,12 +1,12 @@
 //! A template or a module with its parameters: what its names stand for.
 
 use super::expression::Locals;
-use super::value::{REFERENCE, kind, unknown};
+use super::value::{REFERENCE, fits, kind, unknown};
 use crate::bicep::constraints::misfit;
-use crate::bicep::ast::{At, Block, File, Kind, Node};
+use crate::bicep::ast::{At, Block, File, Kind, Node, Output};
 use crate::sources::{Infra, beside};
 use serde_json::{Map, Value, json};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -51,6 +51,8 @@ pub struct Frame<'i> {
     /// Parameters and variables that were asked for; `None` while they are evaluated.
     known: RefCell<BTreeMap<String, Option<Value>>>,
     modules: RefCell<BTreeMap<(String, usize), Rc<Frame<'i>>>>,
+    copies: RefCell<BTreeMap<String, Rc<Vec<Copy<'i>>>>>,
+    outputs: OnceCell<Value>,
 }
 
 /// One copy of a resource or module: the only one, or one turn of its loop.
@@ -69,8 +71,9 @@ impl<'i> Frame<'i> {
         place: Place,
         given: BTreeMap<String, Value>,
     ) -> Self {
-        let (known, modules) = (RefCell::default(), RefCell::default());
-        Self { shared, file, place, given, known, modules }
+        let (known, modules, copies) =
+            (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { shared, file, place, given, known, modules, copies, outputs: OnceCell::new() }
     }
 
     /// Notes a fault; its value is not known.
@@ -140,7 +143,16 @@ impl<'i> Frame<'i> {
     }
 
     /// The copies of a block: one, or one a turn of its loop.
-    pub fn copies(&self, block: &'i Block) -> Vec<Copy<'i>> {
+    pub fn copies(&self, block: &'i Block) -> Rc<Vec<Copy<'i>>> {
+        if let Some(known) = self.copies.borrow().get(&block.symbol) {
+            return Rc::clone(known);
+        }
+        let copies = Rc::new(self.new_copies(block));
+        self.copies.borrow_mut().insert(block.symbol.clone(), Rc::clone(&copies));
+        copies
+    }
+
+    fn new_copies(&self, block: &'i Block) -> Vec<Copy<'i>> {
         let copy = |index: usize, locals: Locals, node: &'i Node| {
             let Kind::If(parts) = &node.kind else {
                 return Copy { index, locals, body: node, deployed: true };
@@ -190,7 +202,7 @@ impl<'i> Frame<'i> {
             }
             return self.fault(at, &format!("`{}` is a loop: say which with [index]", block.symbol));
         }
-        let Some(copy) = copies.into_iter().nth(index.unwrap_or(0)) else {
+        let Some(copy) = copies.get(index.unwrap_or(0)).cloned() else {
             return self.fault(at, &format!("`{}` has no item {}", block.symbol, index.unwrap_or(0)));
         };
         let module = self.is_module(block);
@@ -205,18 +217,28 @@ impl<'i> Frame<'i> {
             }
             "outputs" if module => self.module(block, &copy).map_or_else(
                 || unknown(&format!("{}.outputs", block.symbol)),
-                |module| {
-                    let output = |o: &'i crate::bicep::ast::Output| {
-                        (o.name.clone(), module.eval(&o.value, &Locals::default()))
-                    };
-                    Value::Object(module.file.outputs.iter().map(output).collect())
-                },
+                |module| module.outputs(),
             ),
             "location" | "tags" | "kind" | "sku" => self
                 .property(&copy, name)
                 .unwrap_or_else(|| unknown(&format!("{}.{name}", block.symbol))),
             _ => unknown(&format!("{}.{name}", block.symbol)),
         }
+    }
+
+    /// All outputs. Those that are not what they are declared to be are faults.
+    pub fn outputs(&self) -> Value {
+        let output = |output: &'i Output| {
+            let value = self.eval(&output.value, &Locals::default());
+            if !fits(&output.kind, &value) {
+                let (name, declared) = (&output.name, &output.kind);
+                let text = format!("the output `{name}` is {}, not {declared}", kind(&value));
+                self.fault(output.at, &text);
+            }
+            (output.name.clone(), value)
+        };
+        let all = || Value::Object(self.file.outputs.iter().map(output).collect());
+        self.outputs.get_or_init(all).clone()
     }
 
     /// A property of a block's object.
@@ -296,7 +318,7 @@ impl<'i> Frame<'i> {
             _ => return None,
         };
         let block = self.block(symbol)?;
-        Some((block, self.copies(block).into_iter().nth(index)?))
+        Some((block, self.copies(block).get(index)?.clone()))
     }
 
     /// The resource id of a copy.

@@ -22,17 +22,7 @@ pub fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
 fn of_anything(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     Some(Ok(match (name, args) {
         ("uniqueString", [_, ..]) => json!(format!("{:013x}", hash(args) & 0xf_ffff_ffff_ffff)),
-        ("guid", [_, ..]) => {
-            let (one, two) = (hash(args), hash(&[args, &[json!("second")]].concat()));
-            json!(format!(
-                "{:08x}-{:04x}-5{:03x}-8{:03x}-{:012x}",
-                one >> 32,
-                (one >> 16) & 0xffff,
-                one & 0xfff,
-                two >> 52,
-                two & 0xffff_ffff_ffff
-            ))
-        }
+        ("guid", [_, ..]) => guid(args),
         ("utcNow" | "newGuid" | "cidrSubnet" | "cidrHost" | "parseCidr" | "reference", _) => {
             let shown: Vec<String> = args.iter().map(text).collect();
             unknown(&format!("{name}({})", shown.join(", ")))
@@ -58,6 +48,19 @@ fn of_anything(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         ("deployer", []) => json!({ "objectId": "99999999-0000-4000-8000-00000000000d" }),
         _ => return None,
     }))
+}
+
+/// A stand-in for the GUID that Azure makes of these texts.
+pub fn guid(args: &[Value]) -> Value {
+    let (one, two) = (hash(args), hash(&[args, &[json!("second")]].concat()));
+    json!(format!(
+        "{:08x}-{:04x}-5{:03x}-8{:03x}-{:012x}",
+        one >> 32,
+        (one >> 16) & 0xffff,
+        one & 0xfff,
+        two >> 52,
+        two & 0xffff_ffff_ffff
+    ))
 }
 
 fn of_texts(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
@@ -116,7 +119,7 @@ fn of_texts(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
             json!(format!("{}{text}", fill.repeat(width.saturating_sub(text.chars().count()))))
         }
         (
-            "toLower" | "toUpper" | "trim" | "replace" | "split" | "startsWith" | "endsWith" | "indexOf"
+            "toLower" | "toUpper" | "trim" | "replace" | "split" | "startsWith" | "endsWith"
             | "uriComponent" | "base64" | "uri" | "int" | "bool" | "json" | "substring" | "format" | "padLeft",
             ..,
         ) => return wrong(),
@@ -192,7 +195,7 @@ fn of_lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         ("coalesce", all) => all.iter().find(|value| !value.is_null()).cloned().unwrap_or_default(),
         (
             "length" | "contains" | "concat" | "union" | "intersection" | "join" | "first" | "last" | "take" | "skip"
-            | "range" | "flatten" | "array" | "items" | "objectKeys" | "shallowMerge",
+            | "indexOf" | "range" | "flatten" | "array" | "items" | "objectKeys" | "shallowMerge",
             _,
         ) => return Some(Err(format!("`{name}` does not take ({})", kinds(args)))),
         _ => return None,

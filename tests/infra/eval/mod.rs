@@ -12,4 +12,5 @@ mod scenario;
 pub mod value;
 
 pub use deploy::{Deployed, Deployment};
+pub use functions::guid;
 pub use scenario::{Scenario, faults_of_pairs, scenarios};
