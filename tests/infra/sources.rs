@@ -3,7 +3,7 @@
 use crate::bicep::{self, ast::File};
 use crate::eval::{self, Scenario};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::{Arc, OnceLock};
 use std::path::Path;
@@ -17,8 +17,12 @@ pub struct Infra {
     /// All texts by path.
     pub texts: BTreeMap<String, String>,
     /// The Bicep files among them.
-    pub files: BTreeMap<String, File>,
-    scenarios: OnceLock<Arc<Vec<Scenario>>>,
+    pub files: BTreeMap<String, Arc<File>>,
+    /// Only these parameters are tried at other values; `None`: all.
+    tried: Option<&'static [&'static str]>,
+    scenarios: OnceLock<Arc<Vec<Arc<Scenario>>>>,
+    /// What templates came to that this mutant does not touch.
+    untouched: BTreeMap<String, Vec<Arc<Scenario>>>,
 }
 
 impl Infra {
@@ -37,20 +41,42 @@ impl Infra {
 
     pub fn of(texts: BTreeMap<String, String>) -> Self {
         let bicep = texts.iter().filter(|(path, _)| path.ends_with(".bicep"));
-        let files = bicep.map(|(path, text)| (path.clone(), bicep::read(path, text))).collect();
-        Self { texts, files, scenarios: OnceLock::new() }
+        let files = bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
+        Self { texts, files, tried: None, scenarios: OnceLock::new(), untouched: BTreeMap::new() }
     }
 
     /// The same with another text at this path.
     pub fn with(&self, path: &str, text: impl Into<String>) -> Self {
         let mut changed = self.clone();
         changed.scenarios = OnceLock::new();
+        changed.untouched.clear();
+        for root in self.roots() {
+            let loaded = path.starts_with("infra/") && path.ends_with(".json");
+            if !loaded && root.path != path && !self.modules_of(&root.path).contains(path) {
+                let of_root = |scenario: &&Arc<Scenario>| scenario.root == root.path;
+                let kept = self.scenarios().iter().filter(of_root).cloned().collect();
+                changed.untouched.insert(root.path.clone(), kept);
+            }
+        }
         let text = text.into();
         if path.ends_with(".bicep") {
-            changed.files.insert(path.to_owned(), bicep::read(path, &text));
+            changed.files.insert(path.to_owned(), Arc::new(bicep::read(path, &text)));
         }
         changed.texts.insert(path.to_owned(), text);
         changed
+    }
+
+    /// The same, with fewer parameters tried, for those who have many mutants to look at.
+    pub fn trying(mut self, params: &'static [&'static str]) -> Self {
+        self.tried = Some(params);
+        self.scenarios = OnceLock::new();
+        self.untouched.clear();
+        self
+    }
+
+    /// Whether a parameter is tried at other values.
+    pub fn tries(&self, param: &str) -> bool {
+        self.tried.is_none_or(|params| params.contains(&param))
     }
 
     pub fn text(&self, path: &str) -> &str {
@@ -58,8 +84,13 @@ impl Infra {
     }
 
     /// What the templates come to.
-    pub fn scenarios(&self) -> Arc<Vec<Scenario>> {
-        Arc::clone(self.scenarios.get_or_init(|| Arc::new(eval::scenarios(self))))
+    pub fn scenarios(&self) -> Arc<Vec<Arc<Scenario>>> {
+        let of_root = |root: &&File| match self.untouched.get(&root.path) {
+            Some(kept) => kept.clone(),
+            None => eval::scenarios(self, root),
+        };
+        let all = || Arc::new(self.roots().iter().flat_map(of_root).collect());
+        Arc::clone(self.scenarios.get_or_init(all))
     }
 
     /// A JSON file, or why there is none.
@@ -70,12 +101,27 @@ impl Infra {
 
     /// The templates that people deploy: those that no other file names as a module.
     pub fn roots(&self) -> Vec<&File> {
-        let named: Vec<String> = self
-            .files
-            .values()
+        let files = || self.files.values().map(Arc::as_ref);
+        let named: Vec<String> = files()
             .flat_map(|file| file.modules.iter().map(|module| beside(&file.path, &module.target)))
             .collect();
-        self.files.values().filter(|file| !named.contains(&file.path)).collect()
+        files().filter(|file| !named.contains(&file.path)).collect()
+    }
+
+    /// The modules that a template uses, directly or not.
+    pub fn modules_of(&self, root: &str) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut next = vec![root.to_owned()];
+        while let Some(path) = next.pop() {
+            let Some(file) = self.files.get(&path) else { continue };
+            for module in &file.modules {
+                let path = beside(&file.path, &module.target);
+                if all.insert(path.clone()) {
+                    next.push(path);
+                }
+            }
+        }
+        all
     }
 }
 

@@ -191,7 +191,8 @@ impl Reader<'_> {
                     return other();
                 };
                 let Kind::Name(name) = name.kind else { return other() };
-                return after(of, &|of, at, span| {
+                return after(of, &|of, at, (start, _)| {
+                    let span = (start, tree.end_byte());
                     let kind = Kind::Member { of: Box::new(of), name: name.clone(), safe: safe() };
                     Node { kind, at, span, closed: false }
                 });
@@ -200,7 +201,8 @@ impl Reader<'_> {
                 let (Some(of), Some(index)) = (field("object"), field("index")) else {
                     return other();
                 };
-                return after(of, &|of, at, span| {
+                return after(of, &|of, at, (start, _)| {
+                    let span = (start, tree.end_byte());
                     let (of, index) = (Box::new(of), Box::new(index.clone()));
                     Node { kind: Kind::Index { of, index, safe: safe() }, at, span, closed: false }
                 });

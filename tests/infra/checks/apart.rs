@@ -1,6 +1,6 @@
 //! Evidence and watcher share nothing, and the watcher has no right on what it watches.
 
-use crate::sources::{Infra, beside};
+use crate::sources::Infra;
 use std::collections::{BTreeMap, BTreeSet};
 
 const LOGGING: &str = "infra/logging/main.bicep";
@@ -69,21 +69,7 @@ pub fn check(infra: &Infra) -> Vec<String> {
 /// No template uses a module of the other, but for those that only tell people.
 fn shared(infra: &Infra, found: &mut BTreeSet<String>) {
     const BOTH: [&str; 2] = ["infra/modules/actionGroup.bicep", "infra/modules/settingAlert.bicep"];
-    let modules = |root: &str| -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
-        let mut next = vec![root.to_owned()];
-        while let Some(path) = next.pop() {
-            let Some(file) = infra.files.get(&path) else { continue };
-            for module in &file.modules {
-                let path = beside(&file.path, &module.target);
-                if all.insert(path.clone()) {
-                    next.push(path);
-                }
-            }
-        }
-        all
-    };
-    for path in modules(LOGGING).intersection(&modules(WATCHER)) {
+    for path in infra.modules_of(LOGGING).intersection(&infra.modules_of(WATCHER)) {
         if !BOTH.contains(&path.as_str()) {
             found.insert(format!("{path}: serves evidence and watcher: make two of it"));
         }

@@ -46,6 +46,8 @@ pub struct Frame<'i> {
     pub shared: Rc<Shared<'i>>,
     pub file: &'i File,
     pub place: Place,
+    /// Resources and modules by symbol; a resource with the one that it is declared in.
+    blocks: BTreeMap<&'i str, (&'i Block, Option<&'i Block>)>,
     /// What is given to the parameters.
     given: BTreeMap<String, Value>,
     /// Parameters and variables that were asked for; `None` while they are evaluated.
@@ -73,7 +75,18 @@ impl<'i> Frame<'i> {
     ) -> Self {
         let (known, modules, copies) =
             (RefCell::default(), RefCell::default(), RefCell::default());
-        Self { shared, file, place, given, known, modules, copies, outputs: OnceCell::new() }
+        let mut blocks = BTreeMap::new();
+        for module in &file.modules {
+            blocks.insert(module.symbol.as_str(), (module, None));
+        }
+        for resource in file.all_resources() {
+            blocks.entry(resource.symbol.as_str()).or_insert((resource, None));
+            for child in &resource.children {
+                blocks.insert(child.symbol.as_str(), (child, Some(resource)));
+            }
+        }
+        let outputs = OnceCell::new();
+        Self { shared, file, place, blocks, given, known, modules, copies, outputs }
     }
 
     /// Notes a fault; its value is not known.
@@ -124,12 +137,11 @@ impl<'i> Frame<'i> {
 
     /// A resource or module by its symbol.
     pub fn block(&self, symbol: &str) -> Option<&'i Block> {
-        let resources = self.file.all_resources().into_iter();
-        resources.chain(&self.file.modules).find(|block| block.symbol == symbol)
+        self.blocks.get(symbol).map(|(block, _)| *block)
     }
 
     pub fn is_module(&self, block: &Block) -> bool {
-        self.file.modules.iter().any(|module| module.symbol == block.symbol)
+        block.version.is_none()
     }
 
     /// A block as a value: what `scope`, `parent` and `dependsOn` take.
@@ -300,10 +312,7 @@ impl<'i> Frame<'i> {
 
     /// The resource in whose object this one is declared.
     fn holder(&self, block: &Block) -> Option<&'i Block> {
-        let holds = |outer: &&'i Block| {
-            outer.children.iter().any(|inner| inner.symbol == block.symbol)
-        };
-        self.file.all_resources().into_iter().find(holds)
+        self.blocks.get(block.symbol.as_str()).and_then(|(_, holder)| *holder)
     }
 
     /// The block that an expression names, and which copy.

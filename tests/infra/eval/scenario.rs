@@ -8,6 +8,7 @@ use crate::bicep::constraints::{literal, misfit};
 use crate::sources::Infra;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Parameters, and what the template comes to with them.
 #[derive(Clone, Debug)]
@@ -28,40 +29,50 @@ impl Scenario {
     }
 }
 
-/// All scenarios of all templates. The first of each is the one of the defaults.
-pub fn scenarios(infra: &Infra) -> Vec<Scenario> {
+/// All scenarios of a template. The first is the one of the defaults.
+pub fn scenarios(infra: &Infra, root: &File) -> Vec<Arc<Scenario>> {
+    let base = base(root);
     let mut all = Vec::new();
-    for root in infra.roots() {
-        let base = base(root);
-        let mut add = |label: String, given: BTreeMap<String, Value>| {
-            let deployment = deploy(infra, root, &given);
-            // What is refused comes to nothing; only the defaults must not be.
-            if !deployment.refusals.is_empty() && given != base {
-                return;
-            }
-            all.push(Scenario { root: root.path.clone(), label, given, deployment });
-        };
-        add("the defaults".to_owned(), base.clone());
-        for param in &root.params {
-            for value in others(param, base.get(&param.name)) {
-                let mut given = base.clone();
-                let label = format!("{} = {value}", param.name);
-                given.insert(param.name.clone(), value);
-                add(label, given);
-            }
+    let mut add = |label: String, given: BTreeMap<String, Value>| {
+        let deployment = deploy(infra, root, &given);
+        // What is refused comes to nothing; only the defaults must not be.
+        let accepted = deployment.refusals.is_empty();
+        if accepted || given == base {
+            all.push(Arc::new(Scenario { root: root.path.clone(), label, given, deployment }));
         }
-        let mut full = base.clone();
-        for param in &root.params {
-            if let Some(value) = others(param, base.get(&param.name)).pop() {
-                let mut fuller = full.clone();
-                fuller.insert(param.name.clone(), value);
-                if deploy(infra, root, &fuller).refusals.is_empty() {
-                    full = fuller;
-                }
-            }
+        accepted
+    };
+    add("the defaults".to_owned(), base.clone());
+    let tried = || root.params.iter().filter(|param| infra.tries(&param.name));
+    for param in tried() {
+        for value in others(param, base.get(&param.name)) {
+            let mut given = base.clone();
+            let label = format!("{} = {value}", param.name);
+            given.insert(param.name.clone(), value);
+            add(label, given);
         }
-        add("everything at its last value".to_owned(), full);
     }
+    let mut full = base.clone();
+    let mut last = tried().filter_map(|param| {
+        let value = others(param, base.get(&param.name)).pop()?;
+        Some((param.name.clone(), value))
+    });
+    full.extend(&mut last);
+    drop(last);
+    let label = || "everything at its last value".to_owned();
+    if add(label(), full.clone()) {
+        return all;
+    }
+    // Some of it cannot go together: as much as can.
+    let mut fuller = base.clone();
+    for (name, value) in full {
+        let mut next = fuller.clone();
+        next.insert(name, value);
+        if deploy(infra, root, &next).refusals.is_empty() {
+            fuller = next;
+        }
+    }
+    add(label(), fuller);
     all
 }
 

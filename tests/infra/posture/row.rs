@@ -26,8 +26,10 @@ pub enum Must {
     BeSet(&'static str),
     /// A property is not there.
     NotBe(&'static str),
-    /// A diagnostic setting sends this log: `category` or `categoryGroup`, its name, and where to.
-    Log { by: &'static str, name: &'static str, to: &'static str },
+    /// A diagnostic setting sends this log, a `category` or `categoryGroup`, to a workspace.
+    Log { by: &'static str, name: &'static str },
+    /// A diagnostic setting has this destination.
+    SendTo(&'static str),
     /// No diagnostic setting sends this log.
     NotLog { by: &'static str, name: &'static str },
     /// A resource of this type lies on it or within it.
@@ -100,13 +102,15 @@ impl Row {
                 _ => Some(format!("`{path}` is missing or empty: set it")),
             },
             Must::NotBe(path) => at(path).map(|found| format!("`{path}` is {found}: remove it")),
-            Must::Log { by, name, to } => {
-                let sends = |setting: &&Deployed| {
-                    sends(setting, by, name)
-                        && setting.body["properties"][to].as_str().is_some_and(|to| !to.is_empty())
-                };
-                let sent = settings(scenario, resource).iter().any(sends);
-                (!sent).then(|| format!("no diagnostic setting sends `{by}` {name} to its `{to}`: add one"))
+            Must::Log { by, name } => {
+                let sent = settings(scenario, resource).iter().any(|setting| {
+                    sends(setting, by, name) && goes_to(setting, "workspaceId")
+                });
+                (!sent).then(|| format!("no diagnostic setting sends `{by}` {name} to a workspace: add one"))
+            }
+            Must::SendTo(to) => {
+                let sent = settings(scenario, resource).iter().any(|setting| goes_to(setting, to));
+                (!sent).then(|| format!("no diagnostic setting has a `{to}`: set it"))
             }
             Must::NotLog { by, name } => {
                 let odd = settings(scenario, resource).iter().any(|s| sends(s, by, name));
@@ -130,4 +134,8 @@ fn settings<'s>(scenario: &'s Scenario, resource: &Deployed) -> Vec<&'s Deployed
 fn sends(setting: &Deployed, by: &str, name: &str) -> bool {
     let logs = setting.body["properties"]["logs"].as_array();
     logs.into_iter().flatten().any(|log| log[by] == name && log["enabled"] == true)
+}
+
+fn goes_to(setting: &Deployed, to: &str) -> bool {
+    setting.body["properties"][to].as_str().is_some_and(|to| !to.is_empty())
 }

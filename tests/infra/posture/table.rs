@@ -31,7 +31,7 @@ fn be(path: &'static str, value: impl Into<Value>) -> Must {
 }
 
 fn log(by: &'static str, name: &'static str) -> Must {
-    Must::Log { by, name, to: "workspaceId" }
+    Must::Log { by, name }
 }
 
 /// Each row: its name, what it is about, what must be so; and after `when`, for which parameters.
@@ -102,7 +102,7 @@ posture! {
     workspace_has_no_shared_keys: WORKSPACE, be("properties.features.disableLocalAuth", true);
     workspace_says_who_reads: WORKSPACE, Must::BeOneOf("properties.features.enableLogAccessUsingOnlyResourcePermissions", vec![json!(true), json!(false)]);
     workspace_logs_queries: WORKSPACE, log("categoryGroup", "audit");
-    workspace_archives_its_queries: EVIDENCE, Must::Log { by: "categoryGroup", name: "audit", to: "storageAccountId" }, when "deployArchive" = true, "location" = "northeurope";
+    workspace_archives_its_queries: EVIDENCE, Must::SendTo("storageAccountId"), when "location" = "northeurope";
     evidence_is_kept: EVIDENCE, Must::BeSet("properties.retentionInDays");
 
     // The vault.
