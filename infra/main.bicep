@@ -47,7 +47,9 @@ param receivers array = [
   'teams'
 ]
 
+// Names of secrets, no secrets: what the linter takes them for.
 @description('More settings with secrets, for a configuration of your own: name of the setting to name of the vault\'s secret.')
+#disable-next-line secure-secrets-in-params
 param secretSettings object = {}
 
 @description('Presets or sets of presets, used without a configuration file.')
@@ -76,7 +78,7 @@ param logLevel string = 'info'
 ])
 param instanceMemoryMB int = 512
 
-@description('Most instances at a time, for each function.')
+@description('Most instances at a time.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40

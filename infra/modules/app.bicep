@@ -89,12 +89,11 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
         maximumInstanceCount: maximumInstanceCount
       }
     }
+    // No ftpsState: Flex Consumption has no FTP and refuses the property (error 51021), as it does alwaysOn and linuxFxVersion.
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       remoteDebuggingEnabled: false
-      http20Enabled: true
     }
   }
 }
@@ -137,6 +136,3 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 
 @description('Name of the app.')
 output name string = site.name
-
-@description('Host name of the app.')
-output hostName string = site.properties.defaultHostName

@@ -161,9 +161,3 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (enableLock) {
     notes: 'Audit records of Cloud HSMs. Remove this lock only by a decision of those who own the evidence.'
   }
 }
-
-@description('Resource id of the account.')
-output id string = account.id
-
-@description('Name of the account.')
-output name string = account.name

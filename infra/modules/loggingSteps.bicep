@@ -34,6 +34,18 @@ var logsPowerShell = join(
   ', '
 )
 
+// A subscription that has never sent a log anywhere is "not registered to use microsoft.insights".
+var subscriptions = map(items(groupBy(map(hsms, hsm => split(hsm.resourceId, '/')[2]), id => id)), group => group.key)
+var registrationSteps = map(
+  settingsMade ? [] : subscriptions,
+  id => {
+    who: 'Contributor of the subscription ${id}'
+    what: 'register Microsoft.Insights in the subscription of the HSMs, if it is not'
+    az: 'az provider register --namespace Microsoft.Insights --subscription ${id} --wait'
+    powershell: 'Set-AzContext -Subscription ${id} | Out-Null; Register-AzResourceProvider -ProviderNamespace Microsoft.Insights | Out-Null'
+  }
+)
+
 var settingSteps = map(
   settingsMade ? [] : hsms,
   hsm => {
@@ -75,4 +87,4 @@ var alertSteps = flatten(map(
 ))
 
 @description('What people with other rights have to do: {who, what, az, powershell}.')
-output privilegedSteps array = concat(settingSteps, lockSteps, alertSteps)
+output privilegedSteps array = concat(registrationSteps, settingSteps, lockSteps, alertSteps)

@@ -99,16 +99,6 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   }
 }
 
-resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' existing = {
-  parent: network
-  name: 'app'
-}
-
-resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' existing = {
-  parent: network
-  name: 'endpoints'
-}
-
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
   for endpoint in endpoints: {
     name: endpoint.zone
@@ -139,7 +129,7 @@ resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [
     tags: tags
     properties: {
       subnet: {
-        id: endpointSubnet.id
+        id: '${network.id}/subnets/endpoints'
       }
       privateLinkServiceConnections: [
         {
@@ -174,4 +164,4 @@ resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@202
 ]
 
 @description('Resource id of the subnet that the app sends from.')
-output appSubnetId string = appSubnet.id
+output appSubnetId string = '${network.id}/subnets/app'

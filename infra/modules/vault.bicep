@@ -92,6 +92,3 @@ resource operatorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
     description: 'hsmwatch: sets the secrets'
   }
 }
-
-@description('Resource id of the vault.')
-output id string = vault.id

@@ -139,20 +139,19 @@ var operations = [
   'write'
 ]
 
-var actionsAz = empty(actionGroupIds) ? '' : ' --action-group \'${join(actionGroupIds, '\' \'')}\''
-var actionsPowerShell = empty(actionGroupIds)
-  ? '@()'
-  : '@(${join(map(actionGroupIds, id => '(New-AzActivityLogAlertActionGroupObject -Id \'${id}\')'), ', ')})'
+// Without anybody to tell an alert is none: the step nobodyTold says so.
+var actionsAz = '--action-group \'${join(actionGroupIds, '\' \'')}\''
+var actionsPowerShell = '@(${join(map(actionGroupIds, id => '(New-AzActivityLogAlertActionGroupObject -Id \'${id}\')'), ', ')})'
 
 var alertSteps = flatten(map(
-  hsmsElsewhere,
+  empty(actionGroupIds) ? [] : hsmsElsewhere,
   id =>
     map(
       operations,
       operation => {
         who: 'Monitoring Contributor of the group ${split(id, '/')[4]} in the subscription ${split(id, '/')[2]}'
         what: 'tell when somebody does Microsoft.Insights/diagnosticSettings/${operation} on the HSM ${last(split(id, '/'))}'
-        az: 'az monitor activity-log alert create --subscription ${split(id, '/')[2]} --resource-group \'${split(id, '/')[4]}\' --name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} --scope \'${id}\' --condition category=Administrative and operationName=Microsoft.Insights/diagnosticSettings/${operation}${actionsAz} --output none'
+        az: 'az monitor activity-log alert create --subscription ${split(id, '/')[2]} --resource-group \'${split(id, '/')[4]}\' --name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} --scope \'${id}\' --condition category=Administrative and operationName=Microsoft.Insights/diagnosticSettings/${operation} ${actionsAz} --output none'
         powershell: 'New-AzActivityLogAlert -SubscriptionId ${split(id, '/')[2]} -ResourceGroupName \'${split(id, '/')[4]}\' -Name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} -Location global -Scope \'${id}\' -Condition @((New-AzActivityLogAlertAlertRuleAnyOfOrLeafConditionObject -Field category -Equal Administrative), (New-AzActivityLogAlertAlertRuleAnyOfOrLeafConditionObject -Field operationName -Equal Microsoft.Insights/diagnosticSettings/${operation})) -Action ${actionsPowerShell} | Out-Null'
       }
     )
@@ -160,9 +159,11 @@ var alertSteps = flatten(map(
 
 var vaultName = last(split(vaultId, '/'))
 var group = resourceGroup().name
-var fromInside = privateNetwork ? ' (from inside the network: the endpoint is private)' : ''
+var storageName = last(split(storageId, '/'))
+var inside = ' (from inside the network: the endpoint is private)'
 
-var operatorSteps = empty(operatorId) || !ownVault || !rolesAssigned
+var operatorAssigned = !empty(operatorId) && rolesAssigned
+var setterSteps = !empty(secretNames) && !(operatorAssigned && ownVault)
   ? [
       {
         what: 'let yourself set secrets in the vault, if you may not yet (Key Vault Secrets Officer; it takes some minutes to act)'
@@ -171,12 +172,21 @@ var operatorSteps = empty(operatorId) || !ownVault || !rolesAssigned
       }
     ]
   : []
+var uploaderSteps = configInBlob && !operatorAssigned
+  ? [
+      {
+        what: 'let yourself upload configurations, if you may not yet (Storage Blob Data Contributor on the one container)'
+        az: 'az role assignment create --assignee-object-id "$(az ad signed-in-user show --query id --output tsv)" --assignee-principal-type User --role ${roles.storageBlobDataContributor} --scope \'${storageId}/blobServices/default/containers/hsmwatch-config\' --output none'
+        powershell: 'New-AzRoleAssignment -ObjectId (Get-AzADUser -SignedIn).Id -RoleDefinitionId ${roles.storageBlobDataContributor} -Scope \'${storageId}/blobServices/default/containers/hsmwatch-config\' | Out-Null'
+      }
+    ]
+  : []
 
 // The value is asked for, and is neither on a command line nor in a shell's history nor printed.
 var secretSteps = map(
   secretNames,
   name => {
-    what: 'set the secret ${name}${fromInside}'
+    what: 'set the secret ${name}${privateNetwork && ownVault ? inside : ''}'
     az: 'printf \'${name}: \'; read -rs VALUE; printf %s "$VALUE" | az keyvault secret set --vault-name ${vaultName} --name ${name} --file /dev/stdin --encoding utf-8 --output none; unset VALUE; echo'
     powershell: 'Set-AzKeyVaultSecret -VaultName ${vaultName} -Name ${name} -SecretValue (Read-Host -AsSecureString -Prompt \'${name}\') | Out-Null'
   }
@@ -185,9 +195,9 @@ var secretSteps = map(
 var configSteps = configInBlob
   ? [
       {
-        what: 'upload the configuration, rule files first if it names any${fromInside}'
-        az: 'hsmwatch check --config hsmwatch.toml && az storage blob upload --auth-mode login --account-name ${last(split(storageId, '/'))} --container-name hsmwatch-config --name hsmwatch.toml --file hsmwatch.toml --overwrite --output none'
-        powershell: 'Set-AzStorageBlobContent -Context (New-AzStorageContext -StorageAccountName ${last(split(storageId, '/'))} -UseConnectedAccount) -Container hsmwatch-config -Blob hsmwatch.toml -File hsmwatch.toml -Force | Out-Null'
+        what: 'upload the configuration, rule files first if it names any${privateNetwork ? inside : ''}'
+        az: 'hsmwatch check --config hsmwatch.toml && az storage blob upload --auth-mode login --account-name ${storageName} --container-name hsmwatch-config --name hsmwatch.toml --file hsmwatch.toml --overwrite --output none'
+        powershell: 'Set-AzStorageBlobContent -Context (New-AzStorageContext -StorageAccountName ${storageName} -UseConnectedAccount) -Container hsmwatch-config -Blob hsmwatch.toml -File hsmwatch.toml -Force | Out-Null'
       }
     ]
   : []
@@ -235,8 +245,9 @@ output privilegedSteps array = concat(assignmentSteps, alertSteps)
 
 @description('What is left for whoever deployed this: {what, az, powershell}.')
 output nextSteps array = concat(
-  operatorSteps,
+  setterSteps,
   secretSteps,
+  uploaderSteps,
   configSteps,
   manyWorkspaces,
   lastSteps,
