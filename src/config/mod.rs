@@ -22,6 +22,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod value;
+pub mod variables;
 
 pub use asked::{Asked, Kept, Recorder};
 pub use blob::BlobPlace;
