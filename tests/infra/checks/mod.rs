@@ -1,9 +1,17 @@
 //! The checks: each a pure function from the texts to sentences with file, line and cure.
 
 mod apart;
+mod documentation;
 mod evaluation;
 mod modules;
+mod names;
+mod parameters;
+mod privileged;
 mod roles;
+mod secrets;
+mod settings;
+mod shell;
+mod source_scan;
 mod syntax;
 mod tables;
 
@@ -28,4 +36,7 @@ macro_rules! checks {
     };
 }
 
-checks!(syntax, evaluation, modules, roles, tables, apart);
+checks!(
+    syntax, evaluation, modules, roles, tables, apart, settings, source_scan, names, secrets,
+    documentation, parameters, privileged,
+);
