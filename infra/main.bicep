@@ -399,6 +399,7 @@ module steps 'modules/watcherSteps.bicep' = {
     condition: condition
     secretNames: secretNames
     operatorId: principalId
+    operatorType: principalType
     configInBlob: configInBlob
     privateNetwork: privateNetwork
     hsmsElsewhere: hsmsElsewhere

@@ -37,8 +37,11 @@ param condition string
 @description('Names of the secrets that the app\'s settings refer to.')
 param secretNames array
 
-@description('Object id of whoever sets the secrets; empty: not named.')
+@description('Object id of whoever sets secrets and uploads configurations; empty: not named.')
 param operatorId string
+
+@description('What the operator is.')
+param operatorType string
 
 @description('Whether the configuration is a blob.')
 param configInBlob bool
@@ -59,77 +62,107 @@ var roles = loadJsonContent('../roles.json')
 
 var grantors = 'Owner, User Access Administrator or Role Based Access Control Administrator'
 
-// A single quote inside single quotes: '\'' in a POSIX shell, '' in PowerShell.
-var conditionInShell = replace(condition, '\'', '\'\\\'\'')
-var conditionInPowerShell = replace(condition, '\'', '\'\'')
+var configContainerId = '${storageId}/blobServices/default/containers/hsmwatch-config'
 
 var ownAssignments = [
   {
+    to: principalId
+    kind: 'ServicePrincipal'
     what: 'let the app read its package, and keep its locks, its state and its configuration (Storage Blob Data Owner)'
     role: roles.storageBlobDataOwner
     scope: storageId
-    conditionAz: ''
-    conditionPowerShell: ''
+    condition: ''
   }
   {
+    to: principalId
+    kind: 'ServicePrincipal'
     what: 'let the app use its queues (Storage Queue Data Contributor)'
     role: roles.storageQueueDataContributor
     scope: storageId
-    conditionAz: ''
-    conditionPowerShell: ''
+    condition: ''
   }
   {
+    to: principalId
+    kind: 'ServicePrincipal'
     what: 'let the Functions host keep its diagnostic events (Storage Table Data Contributor)'
     role: roles.storageTableDataContributor
     scope: storageId
-    conditionAz: ''
-    conditionPowerShell: ''
+    condition: ''
   }
   {
+    to: principalId
+    kind: 'ServicePrincipal'
     what: 'let the app write its log, which the dead-man\'s switch counts (Monitoring Metrics Publisher)'
     role: roles.monitoringMetricsPublisher
     scope: componentId
-    conditionAz: ''
-    conditionPowerShell: ''
+    condition: ''
   }
 ]
 
 var vaultAssignments = [
   {
+    to: principalId
+    kind: 'ServicePrincipal'
     what: 'let the app read its secrets (Key Vault Secrets User)'
     role: roles.keyVaultSecretsUser
     scope: vaultId
-    conditionAz: ''
-    conditionPowerShell: ''
+    condition: ''
   }
 ]
 
 var workspaceAssignments = map(
   workspaceResourceIds,
   id => {
+    to: principalId
+    kind: 'ServicePrincipal'
     what: restrictToTables
       ? 'let the app read the audit tables of the workspace, and no others (Log Analytics Data Reader with a condition)'
       : 'let the app read the logs of the workspace (Log Analytics Reader)'
     role: restrictToTables ? roles.logAnalyticsDataReader : roles.logAnalyticsReader
     scope: id
-    conditionAz: restrictToTables ? ' --condition \'${conditionInShell}\' --condition-version 2.0' : ''
-    conditionPowerShell: restrictToTables ? ' -Condition \'${conditionInPowerShell}\' -ConditionVersion \'2.0\'' : ''
+    condition: restrictToTables ? condition : ''
   }
 )
+
+// The template never gives a person a right on a vault that is somebody else's.
+var setterAssignments = [
+  {
+    to: operatorId
+    kind: operatorType
+    what: 'let the operator set secrets (Key Vault Secrets Officer)'
+    role: roles.keyVaultSecretsOfficer
+    scope: vaultId
+    condition: ''
+  }
+]
+
+var uploaderAssignments = [
+  {
+    to: operatorId
+    kind: operatorType
+    what: 'let the operator upload configurations (Storage Blob Data Contributor on the one container)'
+    role: roles.storageBlobDataContributor
+    scope: configContainerId
+    condition: ''
+  }
+]
 
 var assignments = concat(
   rolesAssigned ? [] : ownAssignments,
   (ownVault ? rolesAssigned : rolesAssignedElsewhere) ? [] : vaultAssignments,
-  rolesAssignedElsewhere ? [] : workspaceAssignments
+  rolesAssignedElsewhere ? [] : workspaceAssignments,
+  empty(operatorId) || empty(secretNames) || (ownVault && rolesAssigned) ? [] : setterAssignments,
+  empty(operatorId) || !configInBlob || rolesAssigned ? [] : uploaderAssignments
 )
 
+// A single quote inside single quotes is '\'' in a POSIX shell, and '' in PowerShell.
 var assignmentSteps = map(
   assignments,
   assignment => {
     who: '${grantors} of ${last(split(assignment.scope, '/'))} in the group ${split(assignment.scope, '/')[4]}'
     what: assignment.what
-    az: 'az role assignment create --assignee-object-id ${principalId} --assignee-principal-type ServicePrincipal --role ${assignment.role} --scope \'${assignment.scope}\'${assignment.conditionAz} --output none'
-    powershell: 'New-AzRoleAssignment -ObjectId ${principalId} -ObjectType ServicePrincipal -RoleDefinitionId ${assignment.role} -Scope \'${assignment.scope}\'${assignment.conditionPowerShell} | Out-Null'
+    az: 'az role assignment create --assignee-object-id ${assignment.to} --assignee-principal-type ${assignment.kind} --role ${assignment.role} --scope \'${assignment.scope}\'${empty(assignment.condition) ? '' : ' --condition \'${replace(assignment.condition, '\'', '\'\\\'\'')}\' --condition-version 2.0'} --output none'
+    powershell: 'New-AzRoleAssignment -ObjectId ${assignment.to} -ObjectType ${assignment.kind} -RoleDefinitionId ${assignment.role} -Scope \'${assignment.scope}\'${empty(assignment.condition) ? '' : ' -Condition \'${replace(assignment.condition, '\'', '\'\'')}\' -ConditionVersion \'2.0\''} | Out-Null'
   }
 )
 
@@ -140,7 +173,7 @@ var operations = [
 ]
 
 // Without anybody to tell an alert is none: the step nobodyTold says so.
-var actionsAz = '--action-group \'${join(actionGroupIds, '\' \'')}\''
+var actionsAz = ' --action-group \'${join(actionGroupIds, '\' \'')}\''
 var actionsPowerShell = '@(${join(map(actionGroupIds, id => '(New-AzActivityLogAlertActionGroupObject -Id \'${id}\')'), ', ')})'
 
 var alertSteps = flatten(map(
@@ -151,7 +184,7 @@ var alertSteps = flatten(map(
       operation => {
         who: 'Monitoring Contributor of the group ${split(id, '/')[4]} in the subscription ${split(id, '/')[2]}'
         what: 'tell when somebody does Microsoft.Insights/diagnosticSettings/${operation} on the HSM ${last(split(id, '/'))}'
-        az: 'az monitor activity-log alert create --subscription ${split(id, '/')[2]} --resource-group \'${split(id, '/')[4]}\' --name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} --scope \'${id}\' --condition category=Administrative and operationName=Microsoft.Insights/diagnosticSettings/${operation} ${actionsAz} --output none'
+        az: 'az monitor activity-log alert create --subscription ${split(id, '/')[2]} --resource-group \'${split(id, '/')[4]}\' --name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} --scope \'${id}\' --condition category=Administrative and operationName=Microsoft.Insights/diagnosticSettings/${operation}${actionsAz} --output none'
         powershell: 'New-AzActivityLogAlert -SubscriptionId ${split(id, '/')[2]} -ResourceGroupName \'${split(id, '/')[4]}\' -Name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} -Location global -Scope \'${id}\' -Condition @((New-AzActivityLogAlertAlertRuleAnyOfOrLeafConditionObject -Field category -Equal Administrative), (New-AzActivityLogAlertAlertRuleAnyOfOrLeafConditionObject -Field operationName -Equal Microsoft.Insights/diagnosticSettings/${operation})) -Action ${actionsPowerShell} | Out-Null'
       }
     )
@@ -162,8 +195,8 @@ var group = resourceGroup().name
 var storageName = last(split(storageId, '/'))
 var inside = ' (from inside the network: the endpoint is private)'
 
-var operatorAssigned = !empty(operatorId) && rolesAssigned
-var setterSteps = !empty(secretNames) && !(operatorAssigned && ownVault)
+// An operator who is named has the rights, or is in privilegedSteps.
+var setterSteps = empty(operatorId) && !empty(secretNames)
   ? [
       {
         what: 'let yourself set secrets in the vault, if you may not yet (Key Vault Secrets Officer; it takes some minutes to act)'
@@ -172,12 +205,12 @@ var setterSteps = !empty(secretNames) && !(operatorAssigned && ownVault)
       }
     ]
   : []
-var uploaderSteps = configInBlob && !operatorAssigned
+var uploaderSteps = empty(operatorId) && configInBlob
   ? [
       {
         what: 'let yourself upload configurations, if you may not yet (Storage Blob Data Contributor on the one container)'
-        az: 'az role assignment create --assignee-object-id "$(az ad signed-in-user show --query id --output tsv)" --assignee-principal-type User --role ${roles.storageBlobDataContributor} --scope \'${storageId}/blobServices/default/containers/hsmwatch-config\' --output none'
-        powershell: 'New-AzRoleAssignment -ObjectId (Get-AzADUser -SignedIn).Id -RoleDefinitionId ${roles.storageBlobDataContributor} -Scope \'${storageId}/blobServices/default/containers/hsmwatch-config\' | Out-Null'
+        az: 'az role assignment create --assignee-object-id "$(az ad signed-in-user show --query id --output tsv)" --assignee-principal-type User --role ${roles.storageBlobDataContributor} --scope \'${configContainerId}\' --output none'
+        powershell: 'New-AzRoleAssignment -ObjectId (Get-AzADUser -SignedIn).Id -RoleDefinitionId ${roles.storageBlobDataContributor} -Scope \'${configContainerId}\' | Out-Null'
       }
     ]
   : []
