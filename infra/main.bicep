@@ -58,6 +58,7 @@ param presets array = [
 ]
 
 @description('When the timer runs: NCRONTAB with seconds, UTC.')
+@minLength(11)
 param schedule string = '0 * * * * *'
 
 @description('Whether the configuration is the blob hsmwatch-config/hsmwatch.toml of the function storage.')

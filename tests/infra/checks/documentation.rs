@@ -83,6 +83,7 @@ fn default(param: &Param) -> String {
 fn computed(node: &Node) -> String {
     match &node.kind {
         Kind::Name(name) => format!("`{name}`"),
+        Kind::Call { name, args } if name == "any" => args.first().map_or_else(String::new, computed),
         Kind::Call { name, args } if name == "loadJsonContent" => {
             let file = args.first().and_then(Node::text).unwrap_or("?");
             format!("the names in `{file}`")

@@ -20,6 +20,18 @@ use crate::sources::Infra;
 /// A check.
 pub type Check = fn(&Infra) -> Vec<String>;
 
+/// Each sentence once, with the first parameters that show it: what stands after ` (with `.
+fn once_each(found: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for text in found {
+        let start = text.split(" (with ").next().unwrap_or_default();
+        if !once.iter().any(|known| known.split(" (with ").next() == Some(start)) {
+            once.push(text);
+        }
+    }
+    once
+}
+
 /// Each check by its name, and as a test over the repository.
 macro_rules! checks {
     ($($name:ident),* $(,)?) => {

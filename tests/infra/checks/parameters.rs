@@ -96,10 +96,11 @@ fn substituted(param: &Param, value: &Value) -> Result<Option<Value>, String> {
     let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     let inner = inner.ok_or_else(|| format!("is \"{text}\": azd's `${{VAR}}` stands alone"))?;
     let (variable, default) = inner.split_once('=').map_or((inner, None), |(v, d)| (v, Some(d)));
-    let shape = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let known = ["AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_PRINCIPAL_ID"].contains(&variable);
-    if !known && !(variable.starts_with("HSMWATCH_") && variable.chars().all(shape)) {
-        return Err(format!("is ${{{variable}}}: azd's variables of ours begin with HSMWATCH_"));
+    // Named by the parameter, so that nobody has to look it up; never a variable that the program itself reads.
+    let own = format!("INFRA_{}", screaming(&param.name));
+    let of_azd = ["AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_PRINCIPAL_ID"];
+    if variable != own && !of_azd.contains(&variable) {
+        return Err(format!("is ${{{variable}}}: call the variable {own}"));
     }
     let Some(default) = default else { return Ok(None) };
     let value = match param.kind.as_str() {
@@ -113,4 +114,18 @@ fn substituted(param: &Param, value: &Value) -> Result<Option<Value>, String> {
         return Err(format!("has the default {value} here and {own} in the template: leave out one"));
     }
     Ok(Some(value))
+}
+
+/// `existingKeyVaultId` as `EXISTING_KEY_VAULT_ID`.
+fn screaming(name: &str) -> String {
+    let mut out = String::new();
+    let mut after_capital = true;
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !after_capital {
+            out.push('_');
+        }
+        after_capital = c.is_ascii_uppercase();
+        out.push(c.to_ascii_uppercase());
+    }
+    out
 }
