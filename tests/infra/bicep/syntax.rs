@@ -326,7 +326,7 @@ fn unescaped(escape: &str) -> String {
             .strip_prefix("\\u{")
             .and_then(|rest| u32::from_str_radix(rest.trim_end_matches('}'), 16).ok())
             .and_then(char::from_u32)
-            .map_or_else(|| escape.trim_start_matches('\\').to_owned(), String::from),
+            .map_or_else(|| escape.strip_prefix('\\').unwrap_or(escape).to_owned(), String::from),
     }
 }
 
