@@ -253,6 +253,8 @@ fn workflows_may_do_little_and_run_what_was_looked_at() {
         // Nothing is allowed that a job does not ask for.
         assert!(text.contains("\npermissions: {}\n"), "{name}");
         let scalars = scalars(&text);
+        // Otherwise a command that fails before a pipe is no failure.
+        assert_eq!(scalars["defaults.run.shell"], "bash", "{name}");
         for job in scalars
             .keys()
             .filter_map(|key| key.strip_prefix("jobs."))
