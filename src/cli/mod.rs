@@ -6,6 +6,7 @@ mod columns;
 mod demo;
 mod explain;
 mod handler;
+mod init;
 mod keeper;
 mod origin;
 mod query;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 const AFTER: &str = "\
 First steps:
   hsmwatch demo                          see it at work: no account, no configuration
+  hsmwatch init                          write a configuration
   hsmwatch check                         look at the configuration and the rules
   hsmwatch run --once                    one tick on this machine, for cron
   hsmwatch run                           keep watching until told to stop
@@ -69,6 +71,7 @@ pub(crate) enum Format {
 enum Verb {
     Demo(demo::Args),
     Run(run::Args),
+    Init(Box<init::Args>),
     Check(check::Args),
     Status(status::Args),
     Receivers(receivers::Args),
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
     let done = match cli.verb {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Run(args) => run::run(&context, &args),
+        Verb::Init(args) => init::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),
         Verb::Receivers(args) => receivers::run(&context, &args),
