@@ -4,6 +4,7 @@ mod catalogue;
 mod check;
 mod columns;
 mod demo;
+mod doctor;
 mod explain;
 mod handler;
 mod keeper;
@@ -31,6 +32,7 @@ const AFTER: &str = "\
 First steps:
   hsmwatch demo                          see it at work: no account, no configuration
   hsmwatch check                         look at the configuration and the rules
+  hsmwatch doctor                        look at everything from the HSM to the receivers
   hsmwatch run --once                    one tick on this machine, for cron
   hsmwatch run                           keep watching until told to stop
 
@@ -70,6 +72,7 @@ enum Verb {
     Demo(demo::Args),
     Run(run::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
     Status(status::Args),
     Receivers(receivers::Args),
     Query(query::Args),
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Run(args) => run::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
+        Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),
         Verb::Receivers(args) => receivers::run(&context, &args),
         Verb::Query(args) => query::run(&context, args),

@@ -4,7 +4,7 @@ use super::draft::{Draft, DraftReceiver, DraftRule, DraftWorkspace};
 use super::file::dangling;
 use super::model::{Config, Receiver, Workspace};
 use super::problem::{Fault, Report, Setting, nearest};
-use super::reader::{Text, list};
+use super::text::{Text, list};
 use super::{Known, rules};
 use crate::notify::Kind;
 use crate::watch::duration;

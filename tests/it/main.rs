@@ -22,6 +22,7 @@ mod files;
 mod functions;
 mod functions_days;
 mod functions_host;
+mod hooks;
 mod hostile;
 mod http;
 mod identity;

@@ -5,6 +5,7 @@ mod environment;
 mod fetched;
 mod good;
 mod leaks;
+mod variables;
 mod world;
 
 use super::*;
