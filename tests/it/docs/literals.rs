@@ -60,10 +60,12 @@ const CURES: &[&str] = &["hint", "maybe_hint"];
 const ADAPTERS: &[&str] =
     &["azure/", "local/", "http/", "ports/", "http.rs", "ports.rs", "wire.rs"];
 
-/// Texts of alerts, pages and help: sentences in them are errors only in [`MAKERS`].
+/// Texts of alerts, pages and help, and of checks, which say themselves what cures: sentences in them are errors only in
+/// [`MAKERS`].
 const SPEAKERS: &[&str] = &[
     "cli/check.rs",
     "cli/demo",
+    "cli/doctor/",
     "cli/explain.rs",
     "cli/rows.rs",
     "cli/rules.rs",
