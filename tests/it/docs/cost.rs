@@ -49,6 +49,9 @@ pub(crate) struct Month {
     rules: f64,
 }
 
+/// What Key Vault costs a month, at most.
+const VAULT: f64 = 10_000.0 * price::VAULT;
+
 /// Alerts a month, each to one receiver.
 const ALERTS: f64 = 300.0;
 
@@ -97,13 +100,9 @@ impl Month {
         self.gb * price::INGESTED
     }
 
-    fn vault(&self) -> f64 {
-        10_000.0 * price::VAULT
-    }
-
     pub(crate) fn total(&self) -> f64 {
         let storage = self.state() + self.host + self.queues;
-        self.compute() + storage + self.lines() + self.vault() + self.rules
+        self.compute() + storage + self.lines() + VAULT + self.rules
     }
 }
 
@@ -132,7 +131,7 @@ pub(crate) fn table() -> String {
     row("log lines", "GB", &|m| cents(m.gb));
     row("**Application Insights**, inside the 5 GB", "USD", &|m| cents(m.lines()));
     row("the same when the 5 GB are used up", "USD", &|m| cents(m.lines_without_grant()));
-    row("**Key Vault**", "USD", &|m| cents(m.vault()));
+    row("**Key Vault**", "USD", &|_| cents(VAULT));
     row("**alert rules** (one a workspace, one for errors)", "USD", &|m| cents(m.rules));
     row("**total**", "USD", &|m| cents(m.total()));
     row("total without grant and 5 GB", "USD", &|m| {

@@ -130,16 +130,16 @@ pub(crate) fn of(file: &str, source: &str) -> Vec<Literal> {
         let text = normal(&token.text);
         let sentence = words(&text);
         let bare = text.trim_start_matches("error: ").trim_start_matches("warning: ");
-        let error = !never.contains(&n)
-            && words(bare) > 0
-            && bare.contains(|c: char| c.is_ascii_lowercase())
-            && !bare.starts_with("https://")
-            && !(bare.len() > 60 && !bare.contains(' '))
-            && !WORDS.contains(&bare)
-            && (surely.contains(&n) && text.contains(' ')
-                || !speaker && perhaps.contains(&n) && sentence >= 3
-                || adapter && sentence >= 4
-                || ["error: ", "warning: "].iter().any(|begin| text.starts_with(begin)));
+        let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+        let is_said = surely.contains(&n) && text.contains(' ')
+            || !speaker && perhaps.contains(&n) && sentence >= 3
+            || adapter && sentence >= 4
+            || begins(&["error: ", "warning: "]);
+        let is_name = bare.len() > 60 && !bare.contains(' ')
+            || !bare.contains(|c: char| c.is_ascii_lowercase())
+            || begins(&["https://"])
+            || WORDS.contains(&bare);
+        let error = is_said && !is_name && words(bare) > 0 && !never.contains(&n);
         found.push(Literal { text, file: file.to_owned(), line: token.line, error });
     }
     found
