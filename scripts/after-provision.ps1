@@ -32,7 +32,9 @@ function Show-Steps([string] $Output) {
         foreach ($property in $step.PSObject.Properties) {
             $name = $property.Name
             if ($name -eq 'who' -or $name -eq 'what' -or -not $field[$name]) { continue }
-            if ($name -notlike 'command*') { Write-Host "     ${name}:" }
+            # Those of the Azure CLI are written for a POSIX shell.
+            if ($name -eq 'az' -and $field['powershell']) { continue }
+            if ($name -ne 'az' -and $name -ne 'powershell' -and $name -notlike 'command*') { Write-Host "     ${name}:" }
             Show-Block '       ' $field[$name]
         }
     }

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 steps() {
     case $1 in
         '['*) printf '%s\n' "$1" | awk -v skip=powershell -f "$here/steps.awk" ;;
-        *) printf '%s\n' "$1" | sed 's/^/  /' ;;
+        *) printf '%s\n' "$1" | tr -d '\000-\011\013-\037\177' | sed 's/^/  /' ;;
     esac
 }
 

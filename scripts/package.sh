@@ -162,8 +162,7 @@ download() {
         --connect-timeout 20 --speed-limit 1000 --speed-time 60 --max-filesize 268435456 --retry 3 \
         --output "$work/$1" --write-out '%{http_code}' "$releases/$tag/$1" 2>"$work/said") || status=$?
     if [ "$status" -ne 0 ]; then
-        # The last line, without what curl may quote of the address.
-        why=$(sed -n '$s/^curl: //p' "$work/said" | sed 's,://[^ ]*@,://…@,g')
+        why=$(sed -n '$s/^curl: //p' "$work/said")
         refuse "$1 of release $tag was not downloaded whole: ${why:-curl ended with $status}" "$shown/$tag/$1"
     fi
     case $code in

@@ -47,7 +47,7 @@ param configureAuditTable bool = false
 @maxValue(4383)
 param auditTableTotalRetentionDays int = 2557
 
-@description('Whether the new workspace can be queried from public networks.')
+@description('Whether the new workspace can be queried from public networks. Disabled blinds the watcher, unless a private link scope leads it there.')
 @allowed([
   'Enabled'
   'Disabled'

@@ -173,7 +173,7 @@ var operations = [
 ]
 
 // Without anybody to tell an alert is none: the step nobodyTold says so.
-var actionsAz = '--action-group \'${join(actionGroupIds, '\' \'')}\''
+var actionsAz = ' --action-group \'${join(actionGroupIds, '\' \'')}\''
 var actionsPowerShell = '@(${join(map(actionGroupIds, id => '(New-AzActivityLogAlertActionGroupObject -Id \'${id}\')'), ', ')})'
 
 var alertSteps = flatten(map(
@@ -184,7 +184,7 @@ var alertSteps = flatten(map(
       operation => {
         who: 'Monitoring Contributor of the group ${split(id, '/')[4]} in the subscription ${split(id, '/')[2]}'
         what: 'tell when somebody does Microsoft.Insights/diagnosticSettings/${operation} on the HSM ${last(split(id, '/'))}'
-        az: 'az monitor activity-log alert create --subscription ${split(id, '/')[2]} --resource-group \'${split(id, '/')[4]}\' --name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} --scope \'${id}\' --condition category=Administrative and operationName=Microsoft.Insights/diagnosticSettings/${operation} ${actionsAz} --output none'
+        az: 'az monitor activity-log alert create --subscription ${split(id, '/')[2]} --resource-group \'${split(id, '/')[4]}\' --name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} --scope \'${id}\' --condition category=Administrative and operationName=Microsoft.Insights/diagnosticSettings/${operation}${actionsAz} --output none'
         powershell: 'New-AzActivityLogAlert -SubscriptionId ${split(id, '/')[2]} -ResourceGroupName \'${split(id, '/')[4]}\' -Name ${alertPrefix}-${last(split(id, '/'))}-setting-${operation} -Location global -Scope \'${id}\' -Condition @((New-AzActivityLogAlertAlertRuleAnyOfOrLeafConditionObject -Field category -Equal Administrative), (New-AzActivityLogAlertAlertRuleAnyOfOrLeafConditionObject -Field operationName -Equal Microsoft.Insights/diagnosticSettings/${operation})) -Action ${actionsPowerShell} | Out-Null'
       }
     )

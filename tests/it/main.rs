@@ -16,7 +16,6 @@ mod crash;
 mod daemon;
 mod demo;
 mod demo_events;
-mod docs;
 mod file_logs;
 mod files;
 mod functions;

@@ -45,10 +45,10 @@ fn known(arguments: &[&str]) {
 fn config_map() -> String {
     let base = read("kubernetes/base.yaml");
     let (_, rest) = base.split_once("  hsmwatch.toml: |\n").unwrap();
-    rest.lines()
-        .take_while(|line| line.is_empty() || line.starts_with("    "))
-        .map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or_default()))
-        .collect()
+    let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    let lines: Vec<&str> =
+        lines.map(|line| line.strip_prefix("    ").unwrap_or_default()).collect();
+    lines.join("\n") + "\n"
 }
 
 #[test]

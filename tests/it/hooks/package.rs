@@ -19,6 +19,8 @@ enum Answer {
     /// The connection ends before the body does.
     CutOff(String),
     Status(u16),
+    /// A redirect within the server.
+    Elsewhere(&'static str),
 }
 
 /// Where releases are, for `HSMWATCH_RELEASES`; what is not named is not there.
@@ -57,6 +59,7 @@ fn respond(answer: Option<Answer>) -> Response {
         None => StatusCode::NOT_FOUND.into_response(),
         Some(Answer::Whole(body)) => body.into_response(),
         Some(Answer::CutOff(body)) => broken_body(body).into_response(),
+        Some(Answer::Elsewhere(path)) => (StatusCode::FOUND, [("location", path)]).into_response(),
         Some(Answer::Status(code)) => (StatusCode::from_u16(code).unwrap(), "no").into_response(),
     }
 }
@@ -126,6 +129,8 @@ fn a_package_that_is_not_what_it_was_is_refused() {
 fn the_release_that_fits_is_downloaded_once() {
     let releases = Releases::start(&[(SUMS, sums(GOOD)), (ZIP, whole(GOOD))]);
     let mut sandbox = sandbox();
+    // Left over from a package that was built here, and is gone.
+    sandbox.write("dist/hsmwatch.zip.sha256", "0000  hsmwatch.zip\n");
     let said = run_with(&mut sandbox, &releases).well();
     for word in [TAG, &sum(GOOD), "its checksum is right", "provenance was not verified"] {
         assert!(said.contains(word), "`{word}` is not said:\n{said}");
@@ -180,77 +185,69 @@ fn a_new_release_that_is_not_well_leaves_the_old_package() {
     assert_eq!(sandbox.zip(), GOOD);
 }
 
+/// A release of these files is refused with these words, and leaves nothing.
+#[track_caller]
+fn refuses(files: &[(&str, Answer)], words: &[&str]) {
+    let releases = Releases::start(files);
+    let mut sandbox = sandbox();
+    let said = run_with(&mut sandbox, &releases).refused(words);
+    assert!(said.starts_with("package: "), "{said}");
+    assert_eq!(sandbox.dist(), [""; 0], "{said}");
+}
+
+fn lines(text: &str) -> (&'static str, Answer) {
+    (SUMS, whole(text.as_bytes()))
+}
+
+#[test]
+fn what_is_not_there_is_refused() {
+    refuses(&[], &["no SHA256SUMS in a release v9.8.7", "(404)", "gh release download v9.8.7"]);
+    refuses(&[(SUMS, sums(GOOD))], &["no hsmwatch.zip in a release v9.8.7", "(404)"]);
+    let no_access = [(SUMS, Answer::Status(403))];
+    refuses(
+        &no_access,
+        &["SHA256SUMS of release v9.8.7 was not downloaded: the server answered 403"],
+    );
+    // GitHub redirects to where it keeps files; what is not encrypted is not followed.
+    let elsewhere =
+        [(SUMS, sums(GOOD)), (ZIP, Answer::Elsewhere("/releases/zip")), ("zip", whole(GOOD))];
+    refuses(&elsewhere, &["hsmwatch.zip of release v9.8.7 was not downloaded whole: (1)"]);
+}
+
 #[test]
 fn what_is_not_whole_and_right_never_takes_its_place() {
-    let text = |text: String| Answer::Whole(text.into_bytes());
+    let wrong = "the checksum of the download is wrong: nothing was taken";
+    let other = whole(b"PK\x03\x04 the package of a releasf");
+    refuses(&[(SUMS, sums(GOOD)), (ZIP, other)], &[wrong, &sum(GOOD)]);
+    let (half, _) = GOOD.split_at(9);
+    refuses(&[(SUMS, sums(GOOD)), (ZIP, whole(half))], &[wrong, &sum(GOOD), &sum(half)]);
+    let cut = Answer::CutOff("PK\x03\x04 the".to_owned());
+    let said = "hsmwatch.zip of release v9.8.7 was not downloaded whole: (";
+    refuses(&[(SUMS, sums(GOOD)), (ZIP, cut)], &[said]);
+    // All that matters has come, and yet the end is missing.
+    let cut = Answer::CutOff(format!("{}  hsmwatch.zip\n", sum(GOOD)));
+    let said = "SHA256SUMS of release v9.8.7 was not downloaded whole: (";
+    refuses(&[(SUMS, cut), (ZIP, whole(GOOD))], &[said]);
+}
+
+#[test]
+fn what_has_no_checksum_is_not_even_downloaded() {
     let right = sum(GOOD);
-    let cases: Vec<(&str, Vec<(&str, Answer)>, Vec<&str>)> = vec![
-        (
-            "no release",
-            vec![],
-            vec!["no SHA256SUMS in a release v9.8.7", "(404)", "gh release download v9.8.7"],
-        ),
-        ("no zip", vec![(SUMS, sums(GOOD))], vec!["no hsmwatch.zip in a release v9.8.7", "(404)"]),
-        (
-            "other bytes",
-            vec![(SUMS, sums(GOOD)), (ZIP, whole(b"PK\x03\x04 the package of a releasf"))],
-            vec!["the checksum of the download is wrong: nothing was taken", &right],
-        ),
-        (
-            "a shorter file",
-            vec![(SUMS, sums(GOOD)), (ZIP, whole(&GOOD[..9]))],
-            vec!["the checksum of the download is wrong"],
-        ),
-        (
-            "a connection that ends",
-            vec![(SUMS, sums(GOOD)), (ZIP, Answer::CutOff("PK\x03\x04 the".to_owned()))],
-            vec!["hsmwatch.zip of release v9.8.7 was not downloaded whole: ("],
-        ),
-        (
-            "a connection that ends in the checksums",
-            vec![(SUMS, Answer::CutOff(format!("{right}  hsmwatch.zip\n"))), (ZIP, whole(GOOD))],
-            vec!["SHA256SUMS of release v9.8.7 was not downloaded whole: ("],
-        ),
-        (
-            "no checksum of ours",
-            vec![(SUMS, text(format!("{right}  hsmwatch.zip.old\n"))), (ZIP, whole(GOOD))],
-            vec!["has no line for hsmwatch.zip: nothing was taken"],
-        ),
-        (
-            "two checksums",
-            vec![
-                (SUMS, text(format!("{right}  hsmwatch.zip\n{right}  hsmwatch.zip\n"))),
-                (ZIP, whole(GOOD)),
-            ],
-            vec!["has no single checksum for hsmwatch.zip"],
-        ),
-        (
-            "half a checksum",
-            vec![(SUMS, text(format!("{}  hsmwatch.zip\n", &right[..40]))), (ZIP, whole(GOOD))],
-            vec!["has no SHA-256 for hsmwatch.zip"],
-        ),
-        (
-            "a page in place of the checksums",
-            vec![(SUMS, text("<html>Sign in</html>".to_owned())), (ZIP, whole(GOOD))],
-            vec!["has no line for hsmwatch.zip"],
-        ),
-        (
-            "no access",
-            vec![(SUMS, Answer::Status(403))],
-            vec!["SHA256SUMS of release v9.8.7 was not downloaded: the server answered 403"],
-        ),
-        (
-            "a redirect to where nothing is encrypted",
-            vec![(SUMS, sums(GOOD)), (ZIP, Answer::Status(302))],
-            vec!["hsmwatch.zip of release v9.8.7 was not downloaded: the server answered 302"],
-        ),
-    ];
-    for (name, files, words) in cases {
-        let releases = Releases::start(&files);
+    let none = "has no line for hsmwatch.zip: nothing was taken";
+    for (text, word) in [
+        (format!("{right}  hsmwatch.zip.old\n"), none),
+        (format!("{right}  other/hsmwatch.zip\n"), none),
+        ("<html>Sign in</html>".to_owned(), none),
+        (String::new(), none),
+        (format!("{right}  hsmwatch.zip\n{right}  hsmwatch.zip\n"), "has no single checksum"),
+        (format!("{}  hsmwatch.zip\n", "x".repeat(64)), "has no single checksum"),
+        (format!("{}  hsmwatch.zip\n", right.get(..40).unwrap()), "has no SHA-256"),
+    ] {
+        let releases = Releases::start(&[lines(&text), (ZIP, whole(GOOD))]);
         let mut sandbox = sandbox();
-        let said = run_with(&mut sandbox, &releases).refused(&words);
-        assert_eq!(sandbox.dist(), [""; 0], "{name}");
-        assert!(said.starts_with("package: "), "{name}: {said}");
+        run_with(&mut sandbox, &releases).refused(&[word]);
+        assert_eq!(sandbox.dist(), [""; 0], "{text}");
+        assert_eq!(releases.asked(), 1, "{text}");
     }
 }
 

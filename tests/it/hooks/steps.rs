@@ -58,10 +58,12 @@ fn other_shapes_of_outputs_are_shown_too() {
 
 #[test]
 fn a_step_cannot_turn_the_terminal_around() {
-    let said =
-        provisioned("[]", r#"["red \u001b[31m \u007f bell \u0007 end", {"what":"\u001b]0;x"}]"#);
+    let escaped = r#"["red \u001b[31m \u007f bell \u0007 end", {"what":"\u001b]0;x"}]"#;
+    let said = provisioned("raw \u{1b}[31m \u{7f} end", escaped);
     assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{said:?}");
-    assert!(said.contains("red [31m  bell  end"), "{said}");
+    assert!(said.contains("red [31m  bell  end") && said.contains("raw [31m  end"), "{said}");
+    let said = provisioned("[]", "[\"raw \u{1b}[31m \u{7f} end\"]");
+    assert!(said.contains("raw [31m  end"), "{said:?}");
 }
 
 #[test]
