@@ -16,6 +16,7 @@ mod crash;
 mod daemon;
 mod demo;
 mod demo_events;
+mod docs;
 mod file_logs;
 mod files;
 mod functions;
