@@ -6,7 +6,7 @@ mod links;
 use crate::support::bed::{Ran, SECRETS, TestBed, WORKSPACE};
 use crate::support::fake_identity::{FakeIdentity, HEADER};
 use crate::support::fake_logs::Record;
-use crate::support::fake_management::{FakeManagement, hsm};
+use crate::support::fake_management::{FakeManagement, hsm, id};
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value as Json, json};
 
@@ -29,8 +29,9 @@ impl Doctor {
     fn of(bed: TestBed) -> Self {
         let identity = FakeIdentity::start();
         identity.tokens_of(&json!({
-            "upn": "ada@contoso.com", "oid": OID, "appid": "04b07795-0000-0000-0000-000000000000",
-            "tid": "77777777-0000-0000-0000-000000000007", "idtyp": "user",
+            "oid": OID, "appid": "88888888-0000-0000-0000-000000000008", "idtyp": "app",
+            "tid": "77777777-0000-0000-0000-000000000007",
+            "xms_mirid": id("rg-ops", "Microsoft.ManagedIdentity/userAssignedIdentities", "id-ops"),
         }));
         let bed =
             bed.variable("IDENTITY_ENDPOINT", &identity.url()).variable("IDENTITY_HEADER", HEADER);
@@ -114,10 +115,10 @@ fn steady(text: &str) -> String {
                 word.replace(bare, "DATE")
             } else if digits(bare, "00:00:00") {
                 "TIME".to_owned()
-            } else if next.starts_with("min") && word.parse::<u32>().is_ok() {
+            } else if (next.starts_with("min") || next == "s") && word.parse::<u32>().is_ok() {
                 "N".to_owned()
-            } else if next.starts_with("ago") && word.ends_with('s') && word.len() <= 3 {
-                "Ns".to_owned()
+            } else if next.starts_with("ago") {
+                "AGE".to_owned()
             } else {
                 (*word).to_owned()
             }
@@ -142,6 +143,14 @@ fn a_chain_that_is_well() {
     assert!(!left.exists() || std::fs::read_dir(left).unwrap().next().is_none());
     let asked = doctor.arm.requests();
     assert!(asked.iter().all(|asked| asked.method == "GET"), "{asked:#?}");
+}
+
+#[test]
+fn help_teaches() {
+    let doctor = Doctor::new();
+    let ran = doctor.bed.run(&["doctor", "--help"]).exits(0);
+    insta::assert_snapshot!("help", ran.stdout);
+    assert!(!ran.stdout.contains("endpoint"), "what is for tests alone is not shown");
 }
 
 #[test]

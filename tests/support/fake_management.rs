@@ -377,7 +377,8 @@ fn decide(inner: &mut Inner, method: &Method, uri: &Uri, headers: &HeaderMap) ->
     }
     let verb = if *method == Method::POST { "action" } else { "read" };
     let action = match kind.as_str() {
-        "subscriptions" | "providers" => "Microsoft.Resources/subscriptions/read".to_owned(),
+        "subscriptions" => "Microsoft.Resources/subscriptions/read".to_owned(),
+        "providers" => "Microsoft.Resources/subscriptions/providers/read".to_owned(),
         kind => format!("{kind}/{verb}"),
     };
     let denied = inner.denied.contains("*") || inner.denied.contains(&action.to_lowercase());

@@ -117,7 +117,7 @@ fn an_app_that_is_ill() {
     let gone = |arm: &FakeManagement| arm.remove(&site());
     assert_eq!(first(&run(&gone, 200, ""), "app").0, "fail");
     let old = run(&well, 200, r#"{"at":"2026-11-24T12:00:00Z","well":true}"#);
-    assert!(first(&old, "app-checks").1.contains("an older version"));
+    assert!(first(&old, "app-checks").1.contains("another version is deployed"));
     assert_eq!(first(&run(&well, 503, ""), "app-checks").0, "fail");
     assert_eq!(first(&run(&well, 404, ""), "app-checks").0, "fail");
     let huge = format!("{{\"x\":\"{}\"}}", "x".repeat(2 << 20));

@@ -1,11 +1,16 @@
 //! Each link of the chain broken, one after the other: what is seen, and what is to be done.
 
 use super::{Doctor, OID, first, of};
-use crate::support::bed::{TestBed, WORKSPACE};
+use crate::support::azurite::azurite;
+use crate::support::bed::{Ran, TestBed, WORKSPACE};
 use crate::support::fake_logs::{Fault as LogFault, Record, Schema};
 use crate::support::fake_management::{
     FakeManagement, Fault, SUBSCRIPTION, account, hsm, id, workspace,
 };
+use crate::support::server::Server;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::any;
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
@@ -156,7 +161,7 @@ fn cases() -> Vec<Case> {
             |arm| arm.skew(TimeDelta::seconds(-20)),
             "clock",
             "warn",
-            "s ahead of the Resource Manager",
+            "s ahead of Resource Manager",
             "timedatectl".to_owned(),
         ),
         (
@@ -164,7 +169,7 @@ fn cases() -> Vec<Case> {
             |arm| arm.skew(TimeDelta::seconds(90)),
             "clock",
             "fail",
-            "s behind the Resource Manager: tokens",
+            "s behind Resource Manager: tokens",
             "NTP".to_owned(),
         ),
         (
@@ -283,7 +288,7 @@ fn what_the_workspace_answers() {
     assert_eq!(
         query["cure"]["az"],
         format!(
-            "az role assignment create --assignee-object-id {OID} --assignee-principal-type User --role 3b03c2da-16b3-4a49-8834-0f8130efdd3b --scope {}",
+            "az role assignment create --assignee-object-id {OID} --assignee-principal-type ServicePrincipal --role 3b03c2da-16b3-4a49-8834-0f8130efdd3b --scope {}",
             workspace()
         )
     );
@@ -417,17 +422,88 @@ fn a_state_that_is_not_there_yet_is_not_made() {
     assert!(!doctor.bed.state_dir().exists());
 }
 
+/// A storage account that answers nobody but with this status and code.
+fn refusing(status: u16, code: &'static str) -> Server {
+    let answer = move || async move {
+        let headers = [("x-ms-error-code", code), ("content-type", "application/xml")];
+        (
+            StatusCode::from_u16(status).unwrap(),
+            headers,
+            format!("<Error><Code>{code}</Code></Error>"),
+        )
+    };
+    Server::start(Router::new().fallback(any(answer)))
+}
+
 #[test]
 fn a_state_that_refuses_us_names_the_role() {
-    let doctor = Doctor::of(
-        TestBed::new()
-            .receiver("itsm", "webhook")
-            .state("account_url = \"https://127.0.0.1:1/acct\"\ncontainer = \"hsmwatch-state\""),
+    let account = refusing(403, "AuthorizationPermissionMismatch");
+    let state = format!("account_url = \"{}/acct\"\ncontainer = \"hsmwatch-state\"", account.url());
+    let doctor = Doctor::of(TestBed::new().receiver("itsm", "webhook").state(&state));
+    let report = doctor.json(&["--hsm", &hsm()]);
+    let check = of(&report, "state")[0];
+    assert_eq!(check["verdict"], "fail");
+    assert_eq!(check["subject"], "acct/hsmwatch-state");
+    assert_eq!(
+        check["cure"]["az"],
+        format!(
+            "az role assignment create --assignee-object-id {OID} --assignee-principal-type ServicePrincipal --role ba92f5b4-2d11-453d-a403-e96b0029c9fe --scope \"$(az storage account show --name acct --query id --output tsv)/blobServices/default/containers/hsmwatch-state\""
+        )
     );
+    assert_eq!(first(&report, "watches").0, "skipped");
+    drop(account);
+    let doctor = Doctor::of(TestBed::new().receiver("itsm", "webhook").state(&state));
     let report = doctor.json(&["--hsm", &hsm()]);
     let (verdict, seen) = first(&report, "state");
     assert_eq!(verdict, "fail");
     assert!(seen.contains("container `hsmwatch-state` of account `acct`"), "{seen}");
+}
+
+#[test]
+fn state_in_a_container_is_written_read_and_deleted() {
+    let azurite = azurite();
+    let container = azurite.container();
+    let state = format!("account_url = \"{}\"\ncontainer = \"{container}\"", azurite.blob_url());
+    let bed = TestBed::new().receiver("itsm", "webhook").state(&state);
+    let doctor = Doctor { bed, ..Doctor::new() };
+    doctor.bed.begin();
+    for _ in 0..2 {
+        let ran = Ran::of(
+            doctor
+                .bed
+                .command(&[
+                    "doctor",
+                    "--format",
+                    "json",
+                    "--management-endpoint",
+                    &doctor.arm.url(),
+                ])
+                .output()
+                .unwrap(),
+        );
+        let report: Json = serde_json::from_str(&ran.stdout).unwrap();
+        let (verdict, seen) = first(&report, "state");
+        assert_eq!(verdict, "ok", "{seen}");
+        assert!(seen.contains("in use by a running hsmwatch"), "{seen}");
+        assert_eq!(first(&report, "watches").0, "ok");
+        // Nobody is signed in, and nobody need be, for services on this machine.
+        assert_eq!(first(&report, "token").0, "skipped");
+    }
+}
+
+#[test]
+fn a_watch_that_fails_is_named() {
+    let doctor = Doctor::well();
+    doctor.bed.logs.fault_when(|_| true, LogFault::Semantic("'where' operator: no \u{1b}[2J"));
+    doctor.bed.run_once();
+    doctor.bed.logs.mend();
+    let report = doctor.json(&[]);
+    let watches = of(&report, "watches");
+    assert_eq!(watches[0]["verdict"], "warn");
+    assert_eq!(watches[1]["subject"], "key-delete on prod");
+    assert_eq!(watches[1]["verdict"], "fail");
+    assert_eq!(watches[1]["cure"]["az"], "hsmwatch query --rule key-delete");
+    assert_eq!(first(&report, "query").0, "ok", "it is well by now");
 }
 
 #[test]
