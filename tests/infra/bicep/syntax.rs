@@ -9,7 +9,7 @@ use super::ast::{
 use tree_sitter::{Node as Tree, Parser};
 
 /// Reads a file. Whatever the grammar refuses is among its faults.
-pub fn read(path: &str, text: &str) -> File {
+pub(crate) fn read(path: &str, text: &str) -> File {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_bicep::LANGUAGE.into()).expect("a grammar of this version");
     let tree = parser.parse(text, None).expect("no time limit is set");
@@ -63,7 +63,9 @@ impl Reader<'_> {
             let text: String = text.chars().take(40).collect();
             faults.push(Fault { at: at(tree), text: format!("`{text}` is not understood") });
         } else if tree.has_error() {
-            children(tree).into_iter().for_each(|child| self.faults(child, faults));
+            for child in children(tree) {
+                self.faults(child, faults);
+            }
         }
     }
 
@@ -79,7 +81,6 @@ impl Reader<'_> {
             "target_scope_assignment" => {
                 file.scope = last(&parts).and_then(|node| node.text().map(str::to_owned));
             }
-            "metadata_declaration" => {}
             "type_declaration" => file.types.push(first),
             "parameter_declaration" => file.params.push(Param {
                 name: first,
@@ -87,7 +88,6 @@ impl Reader<'_> {
                 default: parts.get(2).map(|part| self.node(*part)),
                 decorators,
                 at: at(tree),
-                span: span(tree),
             }),
             "variable_declaration" => {
                 if let (Some(value), true) = (last(&parts), parts.len() == 2) {
@@ -100,12 +100,18 @@ impl Reader<'_> {
             "output_declaration" => {
                 if let Some(value) = last(&parts) {
                     let kind = kind();
-                    file.outputs.push(Output { name: first, kind, value, decorators, at: at(tree) });
+                    file.outputs.push(Output {
+                        name: first,
+                        kind,
+                        value,
+                        decorators,
+                        at: at(tree),
+                    });
                 }
             }
             "resource_declaration" => file.resources.extend(self.block(tree)),
             "module_declaration" => file.modules.extend(self.block(tree)),
-            "ERROR" => {}
+            "metadata_declaration" | "ERROR" => {}
             other => {
                 let what = other.replace('_', " ");
                 let text = format!("a {what} is not read by these checks");
@@ -150,7 +156,9 @@ impl Reader<'_> {
     fn inner(&self, tree: Tree<'_>, found: &mut Vec<Block>) {
         match tree.kind() {
             "for_statement" | "if_statement" => {
-                named(tree).into_iter().for_each(|child| self.inner(child, found));
+                for child in named(tree) {
+                    self.inner(child, found);
+                }
             }
             "object" => {
                 for property in named(tree) {
@@ -170,7 +178,7 @@ impl Reader<'_> {
         let field = |name: &str| tree.child_by_field_name(name).map(|child| self.node(child));
         let safe = || children(tree).iter().any(|child| matches!(child.kind(), ".?" | "?"));
         let new = |kind| Node { kind, at: at(tree), span: span(tree), closed: false };
-        let other = || new(Kind::Other(self.source(tree).to_owned()));
+        let other = || new(Kind::Other);
         let kind = match tree.kind() {
             "string" => Kind::Text(self.pieces(tree)),
             "number" => match self.source(tree).parse() {
@@ -181,10 +189,9 @@ impl Reader<'_> {
             "null" => Kind::Null,
             "identifier" | "property_identifier" => Kind::Name(self.source(tree).to_owned()),
             "parenthesized_expression" => {
-                return parts.first().map_or_else(other, |part| Node {
-                    closed: true,
-                    ..self.node(*part)
-                });
+                return parts
+                    .first()
+                    .map_or_else(other, |part| Node { closed: true, ..self.node(*part) });
             }
             "member_expression" => {
                 let (Some(of), Some(name)) = (field("object"), field("property")) else {
@@ -210,7 +217,8 @@ impl Reader<'_> {
             "call_expression" => {
                 let function = field("function");
                 let arguments = tree.child_by_field_name("arguments");
-                let args = arguments.map(|list| named(list).iter().map(|a| self.node(*a)).collect());
+                let args =
+                    arguments.map(|list| named(list).iter().map(|a| self.node(*a)).collect());
                 let name = match function.map(|node| node.kind) {
                     Some(Kind::Name(name)) => name,
                     // A namespace: `az.`, `sys.`.
@@ -286,7 +294,7 @@ impl Reader<'_> {
             "string" => self.pieces(*key),
             _ => vec![Piece::Literal(self.source(*key).to_owned())],
         };
-        Some(Entry { key, value: self.node(*value), at: at(tree), span: span(tree) })
+        Some(Entry { key, value: self.node(*value), span: span(tree) })
     }
 
     fn pieces(&self, tree: Tree<'_>) -> Vec<Piece> {

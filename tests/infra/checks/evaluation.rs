@@ -5,7 +5,7 @@ use crate::eval::{faults_of_pairs, value::OPEN};
 use crate::sources::Infra;
 use std::collections::BTreeSet;
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     // Each once, with the first parameters that show it.
     let mut say = |text: String| {
@@ -26,7 +26,10 @@ pub fn check(infra: &Infra) -> Vec<String> {
         for resource in deployment.resources.iter().filter(|resource| !resource.existing) {
             if !ids.insert(resource.id.to_lowercase()) {
                 let (path, line) = (&resource.path, resource.at.line);
-                say(format!("{path}:{line}: `{}` is deployed twice: {} (with {})", resource.symbol, resource.id, scenario.label));
+                say(format!(
+                    "{path}:{line}: `{}` is deployed twice: {} (with {})",
+                    resource.symbol, resource.id, scenario.label
+                ));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Commands as a shell and PowerShell take them apart: enough to see that quotes are closed, and what an option's value is.
 
 /// The words of a POSIX shell's command, quotes taken away.
-pub fn words(command: &str) -> Result<Vec<String>, String> {
+pub(crate) fn words(command: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = command.chars();
@@ -30,7 +30,9 @@ pub fn words(command: &str) -> Result<Vec<String>, String> {
             }
             '\\' => word.get_or_insert_default().extend(chars.next()),
             c if c.is_whitespace() => words.extend(word.take()),
-            '`' | '!' | '*' | '?' | '#' => return Err(format!("`{c}` means something to the shell")),
+            '`' | '!' | '*' | '?' | '#' => {
+                return Err(format!("`{c}` means something to the shell"));
+            }
             c => word.get_or_insert_default().push(c),
         }
     }
@@ -39,7 +41,7 @@ pub fn words(command: &str) -> Result<Vec<String>, String> {
 }
 
 /// The tokens of a PowerShell command: parentheses and commas on their own, quotes taken away.
-pub fn tokens(command: &str) -> Result<Vec<String>, String> {
+pub(crate) fn tokens(command: &str) -> Result<Vec<String>, String> {
     let mut tokens = Vec::new();
     let mut token: Option<String> = None;
     let mut depth = 0_i32;
@@ -78,7 +80,7 @@ pub fn tokens(command: &str) -> Result<Vec<String>, String> {
 }
 
 /// The word after an option.
-pub fn option<'w>(words: &'w [String], name: &str) -> Option<&'w str> {
+pub(crate) fn option<'w>(words: &'w [String], name: &str) -> Option<&'w str> {
     let at = words.iter().position(|word| word == name)?;
     words.get(at + 1).map(String::as_str)
 }
@@ -86,10 +88,16 @@ pub fn option<'w>(words: &'w [String], name: &str) -> Option<&'w str> {
 #[test]
 fn words_are_those_of_a_shell() {
     let command = r#"az x --a 'it'\''s' --b "two words" --c='{"k":1}' d\ e"#;
-    assert_eq!(words(command).expect("words"), ["az", "x", "--a", "it's", "--b", "two words", "--c={\"k\":1}", "d e"]);
+    assert_eq!(
+        words(command).expect("words"),
+        ["az", "x", "--a", "it's", "--b", "two words", "--c={\"k\":1}", "d e"]
+    );
     assert!(words("az 'x").is_err() && words("az \"x").is_err() && words("az x*").is_err());
     let command = "New-AzX -A 'it''s' -B @((Y -C d), (Z)) | Out-Null";
-    let expected = ["New-AzX", "-A", "it's", "-B", "@", "(", "(", "Y", "-C", "d", ")", ",", "(", "Z", ")", ")", "|", "Out-Null"];
+    let expected = [
+        "New-AzX", "-A", "it's", "-B", "@", "(", "(", "Y", "-C", "d", ")", ",", "(", "Z", ")", ")",
+        "|", "Out-Null",
+    ];
     assert_eq!(tokens(command).expect("tokens"), expected);
     assert!(tokens("X 'a").is_err() && tokens("X (").is_err() && tokens("X )").is_err());
     assert_eq!(option(&tokens(command).expect("tokens"), "-A"), Some("it's"));
