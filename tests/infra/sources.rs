@@ -15,7 +15,7 @@ const OTHERS: [&str; 3] = ["README.md", "docs/functions.md", "host.json"];
 #[derive(Clone, Default)]
 pub(crate) struct Infra {
     /// All texts by path.
-    pub(crate) texts: BTreeMap<String, String>,
+    pub(crate) texts: BTreeMap<String, Arc<str>>,
     /// The Bicep files among them.
     pub(crate) files: BTreeMap<String, Arc<File>>,
     /// Only these parameters are tried at other values; `None`: all.
@@ -34,12 +34,12 @@ impl Infra {
         }
         for path in OTHERS {
             let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
-            texts.insert(path.to_owned(), text.expect(path));
+            texts.insert(path.to_owned(), text.expect(path).into());
         }
         Self::of(texts)
     }
 
-    pub(crate) fn of(texts: BTreeMap<String, String>) -> Self {
+    pub(crate) fn of(texts: BTreeMap<String, Arc<str>>) -> Self {
         let bicep = texts.iter().filter(|(path, _)| has_extension(path, "bicep"));
         let files =
             bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
@@ -63,7 +63,7 @@ impl Infra {
         if has_extension(path, "bicep") {
             changed.files.insert(path.to_owned(), Arc::new(bicep::read(path, &text)));
         }
-        changed.texts.insert(path.to_owned(), text);
+        changed.texts.insert(path.to_owned(), text.into());
         changed
     }
 
@@ -81,7 +81,7 @@ impl Infra {
     }
 
     pub(crate) fn text(&self, path: &str) -> &str {
-        self.texts.get(path).map_or("", String::as_str)
+        self.texts.get(path).map_or("", |text| &**text)
     }
 
     /// What the templates come to.
@@ -147,7 +147,7 @@ pub(crate) fn beside(path: &str, target: &str) -> String {
     parts.join("/")
 }
 
-fn walk(root: &Path, folder: &str, texts: &mut BTreeMap<String, String>) {
+fn walk(root: &Path, folder: &str, texts: &mut BTreeMap<String, Arc<str>>) {
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return };
     for entry in entries {
         let entry = entry.expect("a folder that can be listed");
@@ -155,7 +155,7 @@ fn walk(root: &Path, folder: &str, texts: &mut BTreeMap<String, String>) {
         if entry.file_type().expect("a kind").is_dir() {
             walk(root, &path, texts);
         } else if let Ok(text) = fs::read_to_string(entry.path()) {
-            texts.insert(path, text);
+            texts.insert(path, text.into());
         }
     }
 }

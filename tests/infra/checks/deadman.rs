@@ -28,7 +28,7 @@ pub(crate) fn check(infra: &Infra) -> Vec<String> {
             found.insert(format!("{place}: {text} (with {})", scenario.label));
         };
         let rules: Vec<&Deployed> = scenario.deployment.of_kind(RULES).collect();
-        let silent = |rule: &&&Deployed| criterion(rule, "operator") == "LessThan";
+        let silent = |rule: &&&Deployed| criterion(rule, "operator").starts_with("LessThan");
         for name in &names {
             let speaks = |rule: &&&Deployed| silent(rule) && of_workspace(rule, name, &names);
             if !rules.iter().any(|rule| speaks(&rule)) {

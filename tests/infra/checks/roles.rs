@@ -116,7 +116,7 @@ fn table(infra: &Infra, found: &mut Vec<String>) {
             Some(role) if role.1 != guid => found.push(format!("{FILE}: `{name}` is {}, not {guid}", role.1)),
             Some(_) => {}
         }
-        let used = |text: &String| text.contains(&format!("roles.{name}"));
+        let used = |text: &str| text.contains(&format!("roles.{name}"));
         if !infra.texts.iter().any(|(path, text)| has_extension(path, "bicep") && used(text)) {
             found.push(format!("{FILE}: nobody assigns `{name}`: remove it"));
         }

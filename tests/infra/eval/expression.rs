@@ -247,7 +247,7 @@ impl<'i> Frame<'i> {
             ("loadTextContent", [target]) => {
                 let path = beside(&self.file.path, target);
                 match self.shared.infra.texts.get(&path) {
-                    Some(text) => json!(text),
+                    Some(text) => json!(&**text),
                     None => self.fault(node.at, &format!("{path} is missing")),
                 }
             }

@@ -3,7 +3,7 @@
 
 use super::deploy::{Deployment, deploy};
 use super::value::is_unknown;
-use crate::bicep::ast::{File, Param};
+use crate::bicep::ast::{File, Node, Param};
 use crate::bicep::constraints::{literal, misfit};
 use crate::sources::Infra;
 use serde_json::{Value, json};
@@ -83,8 +83,14 @@ pub(crate) fn faults_of_pairs(infra: &Infra) -> Vec<String> {
     for root in infra.roots() {
         let base = base(root);
         // Only what steers: a switch, a choice, something that is there or not.
-        let steers =
-            |param: &&Param| !matches!(param.kind.as_str(), "int") || param.allowed().is_none();
+        let steers = |param: &&Param| match param.kind.as_str() {
+            "bool" | "array" => true,
+            "string" => {
+                let empty = param.default.as_ref().and_then(Node::text) == Some("");
+                empty || param.allowed().is_some()
+            }
+            _ => false,
+        };
         let tried = root.params.iter().filter(|param| infra.tries(&param.name));
         let params: Vec<&Param> = tried.filter(steers).collect();
         for (at, one) in params.iter().enumerate() {

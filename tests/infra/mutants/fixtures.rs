@@ -22,7 +22,7 @@ fn each_broken_file_is_told() {
         let check = name.split('-').next().unwrap_or_default();
         let (_, check) =
             checks::ALL.iter().find(|(known, _)| *known == check).expect("a check's name");
-        let infra = Infra::of(BTreeMap::from([(format!("infra/{name}"), text)]));
+        let infra = Infra::of(BTreeMap::from([(format!("infra/{name}"), text.into())]));
         let found = check(&infra);
         assert!(!found.is_empty(), "{name} is not told");
         let _infallible = writeln!(seen, "{name}\n  {}", found.join("\n  "));

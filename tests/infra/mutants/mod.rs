@@ -11,7 +11,9 @@ use list::{MUTANTS, Mutant};
 use std::fmt::Write as _;
 
 /// The parameters that mutants are tried with. The whole repository is tried with all.
-const TRIED: [&str; 9] = [
+const TRIED: [&str; 11] = [
+    "alertEmails",
+    "deadmanWorkspaceNames",
     "receivers",
     "configInBlob",
     "networkMode",
@@ -60,7 +62,10 @@ fn said(name: &str) -> (String, Vec<String>) {
     let (mut said, mut unseen) = (String::new(), Vec::new());
     for mutant in MUTANTS.iter().filter(|mutant| mutant.check == name) {
         let Some(mutated) = mutated(&infra, mutant) else {
-            unseen.push(format!("{}: what it replaces is not in {}: look at it again", mutant.name, mutant.path));
+            unseen.push(format!(
+                "{}: what it replaces is not in {}: look at it again",
+                mutant.name, mutant.path
+            ));
             continue;
         };
         let found = check(&mutated);
