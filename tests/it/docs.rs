@@ -19,7 +19,8 @@ const ELSEWHERE: [&str; 6] =
     [".git", "target", "dist", "node_modules", "proptest-regressions", "snapshots"];
 
 /// Pages and verbs that other changes bring.
-const TO_COME: [&str; 3] = ["docs/configuration.md", "hsmwatch.example.toml", "init"];
+const TO_COME: [&str; 4] =
+    ["docs/configuration.md", "hsmwatch.example.toml", "hsmwatch.schema.json", "init"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -219,11 +220,12 @@ fn every_verb_is_in_the_readme() {
     nothing_wrong(&missing);
 }
 
-/// The words of a text that begin with `HSMWATCH_`.
+/// The words of a text that begin with `HSMWATCH_`, which the program reads, or `INFRA_`, which azd does.
 fn variables(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     text.split(|c| !is_part(c))
-        .filter(|word| word.starts_with("HSMWATCH_") && !word.ends_with('_'))
+        .filter(|word| word.starts_with("HSMWATCH_") || word.starts_with("INFRA_"))
+        .filter(|word| !word.ends_with('_'))
         .map(str::to_owned)
         .collect()
 }
