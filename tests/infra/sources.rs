@@ -5,8 +5,8 @@ use crate::eval::{self, Scenario};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::{Arc, OnceLock};
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 /// What else speaks of the same things as `infra/`.
 const OTHERS: [&str; 3] = ["README.md", "docs/functions.md", "host.json"];
@@ -41,7 +41,8 @@ impl Infra {
 
     pub fn of(texts: BTreeMap<String, String>) -> Self {
         let bicep = texts.iter().filter(|(path, _)| path.ends_with(".bicep"));
-        let files = bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
+        let files =
+            bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
         Self { texts, files, tried: None, scenarios: OnceLock::new(), untouched: BTreeMap::new() }
     }
 

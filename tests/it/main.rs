@@ -17,6 +17,7 @@ mod daemon;
 mod demo;
 mod demo_events;
 mod docs;
+mod doctor;
 mod file_logs;
 mod files;
 mod functions;

@@ -14,12 +14,18 @@ pub fn check(infra: &Infra) -> Vec<String> {
     for file in infra.files.values() {
         for param in &file.params {
             if File::description(&param.decorators).is_none() {
-                found.push(format!("{}:{}: the parameter `{}` has no @description", file.path, param.at.line, param.name));
+                found.push(format!(
+                    "{}:{}: the parameter `{}` has no @description",
+                    file.path, param.at.line, param.name
+                ));
             }
         }
         for output in &file.outputs {
             if File::description(&output.decorators).is_none() {
-                found.push(format!("{}:{}: the output `{}` has no @description", file.path, output.at.line, output.name));
+                found.push(format!(
+                    "{}:{}: the output `{}` has no @description",
+                    file.path, output.at.line, output.name
+                ));
             }
         }
     }
@@ -48,16 +54,24 @@ fn parameters(readme: &str, root: &File, found: &mut Vec<String>) {
     for param in &root.params {
         let wanted = row(param);
         match rows.get(param.name.as_str()) {
-            None => found.push(format!("{README}: \"{heading}\" lacks `{}`: add {wanted}", param.name)),
+            None => {
+                found.push(format!("{README}: \"{heading}\" lacks `{}`: add {wanted}", param.name))
+            }
             Some((number, line)) if *line != wanted => {
-                found.push(format!("{README}:{number}: is not what the template says of `{}`: write {wanted}", param.name));
+                found.push(format!(
+                    "{README}:{number}: is not what the template says of `{}`: write {wanted}",
+                    param.name
+                ));
             }
             Some(_) => {}
         }
     }
     for (name, (number, _)) in rows {
         if root.param(name).is_none() {
-            found.push(format!("{README}:{number}: {} has no parameter `{name}`: remove the row", root.path));
+            found.push(format!(
+                "{README}:{number}: {} has no parameter `{name}`: remove the row",
+                root.path
+            ));
         }
     }
 }
@@ -83,12 +97,17 @@ fn default(param: &Param) -> String {
 fn computed(node: &Node) -> String {
     match &node.kind {
         Kind::Name(name) => format!("`{name}`"),
-        Kind::Call { name, args } if name == "any" => args.first().map_or_else(String::new, computed),
+        Kind::Call { name, args } if name == "any" => {
+            args.first().map_or_else(String::new, computed)
+        }
         Kind::Call { name, args } if name == "loadJsonContent" => {
             let file = args.first().and_then(Node::text).unwrap_or("?");
             format!("the names in `{file}`")
         }
-        Kind::Member { of, name, .. } if name == "location" && matches!(&of.kind, Kind::Call { name, .. } if name == "resourceGroup") => {
+        Kind::Member { of, name, .. }
+            if name == "location"
+                && matches!(&of.kind, Kind::Call { name, .. } if name == "resourceGroup") =>
+        {
             "the group's".to_owned()
         }
         _ => "?".to_owned(),
@@ -100,7 +119,9 @@ fn limits(param: &Param) -> Option<String> {
     if let Some(allowed) = param.allowed() {
         let words: Vec<String> = allowed
             .iter()
-            .map(|value| format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .map(|value| {
+                format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            })
             .collect();
         return Some(words.join(" \\| "));
     }
@@ -135,7 +156,10 @@ fn outputs(readme: &str, root: &File, found: &mut Vec<String>) {
             for name in head.split('`').skip(1).step_by(2) {
                 documented.insert(name);
                 if !root.outputs.iter().any(|output| output.name == name) {
-                    found.push(format!("{README}:{number}: {} has no output `{name}`: remove it", root.path));
+                    found.push(format!(
+                        "{README}:{number}: {} has no output `{name}`: remove it",
+                        root.path
+                    ));
                 }
             }
         }

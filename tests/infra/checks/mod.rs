@@ -49,6 +49,17 @@ macro_rules! checks {
 }
 
 checks!(
-    syntax, evaluation, modules, roles, tables, apart, settings, source_scan, names, secrets,
-    documentation, parameters, privileged,
+    syntax,
+    evaluation,
+    modules,
+    roles,
+    tables,
+    apart,
+    settings,
+    source_scan,
+    names,
+    secrets,
+    documentation,
+    parameters,
+    privileged,
 );

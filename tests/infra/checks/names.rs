@@ -17,7 +17,9 @@ pub fn check(infra: &Infra) -> Vec<String> {
     let functions = functions(infra, &mut found);
     let bindings: Vec<(&String, &Value)> = functions
         .iter()
-        .flat_map(|(path, json)| json["bindings"].as_array().into_iter().flatten().map(move |b| (path, b)))
+        .flat_map(|(path, json)| {
+            json["bindings"].as_array().into_iter().flatten().map(move |b| (path, b))
+        })
         .collect();
     let queues: BTreeSet<&str> =
         bindings.iter().filter_map(|(_, binding)| binding["queueName"].as_str()).collect();
@@ -25,12 +27,17 @@ pub fn check(infra: &Infra) -> Vec<String> {
         let made = names(scenario, QUEUES);
         for queue in &queues {
             if !made.contains_key(*queue) {
-                found.insert(format!("{}: the functions use the queue `{queue}`: make it", scenario.root));
+                found.insert(format!(
+                    "{}: the functions use the queue `{queue}`: make it",
+                    scenario.root
+                ));
             }
         }
         for (queue, place) in &made {
             if !queues.contains(queue.as_str()) {
-                found.insert(format!("{place}: no function uses the queue `{queue}`: correct its name or remove it"));
+                found.insert(format!(
+                    "{place}: no function uses the queue `{queue}`: correct its name or remove it"
+                ));
             }
         }
         containers(scenario, &mut found);
@@ -38,7 +45,9 @@ pub fn check(infra: &Infra) -> Vec<String> {
     }
     for queue in queues.iter().filter_map(|queue| queue.strip_suffix("-poison")) {
         if !queues.contains(queue) {
-            found.insert(format!("function-defs/: there is a queue for what `{queue}` gives up, and no `{queue}`"));
+            found.insert(format!(
+                "function-defs/: there is a queue for what `{queue}` gives up, and no `{queue}`"
+            ));
         }
     }
     documentation(infra, &functions, &queues, &mut found);
@@ -78,7 +87,9 @@ fn containers(scenario: &Scenario, found: &mut BTreeSet<String>) {
     let mut used = BTreeSet::new();
     let mut uses = |place: &str, what: &str, container: &str| {
         if !made.contains_key(container) {
-            found.insert(format!("{place}: {what} names the container `{container}`, which is not made: make it"));
+            found.insert(format!(
+                "{place}: {what} names the container `{container}`, which is not made: make it"
+            ));
         }
         used.insert(container.to_owned());
     };
@@ -104,7 +115,9 @@ fn containers(scenario: &Scenario, found: &mut BTreeSet<String>) {
         // Whoever wants it later finds it there.
         let waits = container == "hsmwatch-config" && !config;
         if !used.contains(container) && !waits {
-            found.insert(format!("{place}: nobody uses the container `{container}`: correct its name or remove it"));
+            found.insert(format!(
+                "{place}: nobody uses the container `{container}`: correct its name or remove it"
+            ));
         }
     }
 }
@@ -158,10 +171,12 @@ fn documentation(
     queues: &BTreeSet<&str>,
     found: &mut BTreeSet<String>,
 ) {
-    let names: BTreeSet<&str> = functions.keys().filter_map(|path| path.split('/').nth(1)).collect();
+    let names: BTreeSet<&str> =
+        functions.keys().filter_map(|path| path.split('/').nth(1)).collect();
     let docs = infra.text("docs/functions.md");
     let rows = docs.lines().skip_while(|line| !line.starts_with("| function |")).skip(2);
-    let cells = rows.take_while(|line| line.starts_with('|')).filter_map(|row| row.split('`').nth(1));
+    let cells =
+        rows.take_while(|line| line.starts_with('|')).filter_map(|row| row.split('`').nth(1));
     let documented: BTreeSet<&str> = cells.collect();
     if documented != names {
         found.insert(format!("docs/functions.md: the table has the functions {documented:?}, function-defs/ has {names:?}"));
@@ -172,10 +187,15 @@ fn documentation(
     let answered: BTreeSet<&str> =
         list.split(';').next().unwrap_or_default().split('"').skip(1).step_by(2).collect();
     if code.is_empty() || (answered != names && !answered.is_empty()) {
-        found.insert(format!("src/hosts/functions/invoke.rs: it answers {answered:?}, function-defs/ has {names:?}"));
+        found.insert(format!(
+            "src/hosts/functions/invoke.rs: it answers {answered:?}, function-defs/ has {names:?}"
+        ));
     }
     let texts = infra.texts.iter().filter(|(path, _)| {
-        path.starts_with("docs/") || path.starts_with("infra/") || path.starts_with("src/") || *path == "README.md"
+        path.starts_with("docs/")
+            || path.starts_with("infra/")
+            || path.starts_with("src/")
+            || *path == "README.md"
     });
     for (path, text) in texts {
         for (number, line) in text.lines().enumerate() {
@@ -185,7 +205,10 @@ fn documentation(
                     let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-');
                     let name = rest[..end.unwrap_or(rest.len())].trim_end_matches('-');
                     if !queues.contains(name) {
-                        found.insert(format!("{path}:{}: there is no queue `{name}`: function-defs/ has {queues:?}", number + 1));
+                        found.insert(format!(
+                            "{path}:{}: there is no queue `{name}`: function-defs/ has {queues:?}",
+                            number + 1
+                        ));
                     }
                 }
             }

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 
 pub fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
-    let files = infra.texts.keys().filter(|path| path.starts_with("infra/") && path.ends_with(".parameters.json"));
+    let files = infra
+        .texts
+        .keys()
+        .filter(|path| path.starts_with("infra/") && path.ends_with(".parameters.json"));
     let files: Vec<&String> = files.collect();
     for root in infra.roots() {
         let own = root.path.replace(".bicep", ".parameters.json");
@@ -38,7 +41,11 @@ pub fn check(infra: &Infra) -> Vec<String> {
 }
 
 /// The template that a file is for: the one beside it, or the one that knows all its names.
-fn template<'i>(infra: &'i Infra, path: &str, params: &Map<String, Value>) -> Result<&'i File, String> {
+fn template<'i>(
+    infra: &'i Infra,
+    path: &str,
+    params: &Map<String, Value>,
+) -> Result<&'i File, String> {
     let roots = infra.roots();
     let beside = path.replace(".parameters.json", ".bicep");
     if let Some(root) = roots.iter().find(|root| root.path == beside) {
@@ -46,11 +53,18 @@ fn template<'i>(infra: &'i Infra, path: &str, params: &Map<String, Value>) -> Re
     }
     // The one that knows most of its names: the others are mistakes.
     let known = |root: &&&File| params.keys().filter(|name| root.param(name).is_some()).count();
-    let best = roots.iter().max_by_key(known).ok_or_else(|| format!("{path}: there is no template"))?;
+    let best =
+        roots.iter().max_by_key(known).ok_or_else(|| format!("{path}: there is no template"))?;
     Ok(best)
 }
 
-fn fit(infra: &Infra, path: &str, root: &File, params: &Map<String, Value>, found: &mut Vec<String>) {
+fn fit(
+    infra: &Infra,
+    path: &str,
+    root: &File,
+    params: &Map<String, Value>,
+    found: &mut Vec<String>,
+) {
     let mut given = BTreeMap::new();
     let before = found.len();
     for (name, entry) in params {
@@ -79,7 +93,8 @@ fn fit(infra: &Infra, path: &str, root: &File, params: &Map<String, Value>, foun
         }
     }
     // What azd asks for is not here to be tried.
-    let complete = root.params.iter().all(|param| !param.is_required() || given.contains_key(&param.name));
+    let complete =
+        root.params.iter().all(|param| !param.is_required() || given.contains_key(&param.name));
     if complete && found.len() == before {
         let deployment = deploy(infra, root, &given);
         for why in deployment.faults.iter().chain(&deployment.refusals) {
@@ -111,7 +126,9 @@ fn substituted(param: &Param, value: &Value) -> Result<Option<Value>, String> {
     if let Some(own) = param.default.as_ref().and_then(literal)
         && own != value
     {
-        return Err(format!("has the default {value} here and {own} in the template: leave out one"));
+        return Err(format!(
+            "has the default {value} here and {own} in the template: leave out one"
+        ));
     }
     Ok(Some(value))
 }

@@ -5,15 +5,27 @@ use crate::sources::Infra;
 use std::collections::BTreeSet;
 
 /// What names of secrets have in them. A secret's *name* in a vault is none.
-const WORDS: [&str; 8] = ["password", "secret", "accesskey", "accountkey", "sas", "token", "connectionstring", "webhookurl"];
+const WORDS: [&str; 8] = [
+    "password",
+    "secret",
+    "accesskey",
+    "accountkey",
+    "sas",
+    "token",
+    "connectionstring",
+    "webhookurl",
+];
 /// Parameters that sound like secrets and hold none.
 const HARMLESS: [(&str, &str, &str); 2] = [
     ("infra/main.bicep", "secretSettings", "names of settings and names of secrets in the vault"),
     ("infra/modules/watcherSteps.bicep", "secretNames", "names of secrets in the vault"),
 ];
 /// Outputs likewise.
-const HARMLESS_OUTPUTS: [(&str, &str, &str); 1] =
-    [("infra/modules/telemetry.bicep", "connectionString", "local authentication is off: it is an address")];
+const HARMLESS_OUTPUTS: [(&str, &str, &str); 1] = [(
+    "infra/modules/telemetry.bicep",
+    "connectionString",
+    "local authentication is off: it is an address",
+)];
 /// What only stands where a key is written out.
 const LITERALS: [&str; 7] = [
     "AccountKey=",
@@ -30,21 +42,40 @@ pub fn check(infra: &Infra) -> Vec<String> {
     for file in infra.files.values() {
         let at = |line: usize| format!("{}:{line}", file.path);
         for param in &file.params {
-            let harmless = HARMLESS.iter().any(|(path, name, _)| *path == file.path && *name == param.name);
+            let harmless =
+                HARMLESS.iter().any(|(path, name, _)| *path == file.path && *name == param.name);
             if param.is_secure() || (sounds_secret(&param.name) && !harmless) {
-                found.push(format!("{}: the parameter `{}` is a secret: let people set it in the vault", at(param.at.line), param.name));
+                found.push(format!(
+                    "{}: the parameter `{}` is a secret: let people set it in the vault",
+                    at(param.at.line),
+                    param.name
+                ));
             }
         }
-        let secure: BTreeSet<&str> =
-            file.params.iter().filter(|param| param.is_secure()).map(|param| param.name.as_str()).collect();
+        let secure: BTreeSet<&str> = file
+            .params
+            .iter()
+            .filter(|param| param.is_secure())
+            .map(|param| param.name.as_str())
+            .collect();
         for output in &file.outputs {
-            let harmless = HARMLESS_OUTPUTS.iter().any(|(path, name, _)| *path == file.path && *name == output.name);
+            let harmless = HARMLESS_OUTPUTS
+                .iter()
+                .any(|(path, name, _)| *path == file.path && *name == output.name);
             if sounds_secret(&output.name) && !harmless {
-                found.push(format!("{}: the output `{}` is a secret: deployments keep their outputs", at(output.at.line), output.name));
+                found.push(format!(
+                    "{}: the output `{}` is a secret: deployments keep their outputs",
+                    at(output.at.line),
+                    output.name
+                ));
             }
             for name in reached(file, &output.value) {
                 if secure.contains(name.as_str()) {
-                    found.push(format!("{}: the output `{}` shows the secure parameter `{name}`", at(output.at.line), output.name));
+                    found.push(format!(
+                        "{}: the output `{}` shows the secure parameter `{name}`",
+                        at(output.at.line),
+                        output.name
+                    ));
                 }
             }
         }
@@ -52,7 +83,9 @@ pub fn check(infra: &Infra) -> Vec<String> {
             Kind::Call { name, .. } if name.starts_with("list") || name == "getSecret" => {
                 found.push(format!("{}: `{name}` reads keys: use the identity", at(node.at.line)));
             }
-            Kind::Member { name, .. } if name.starts_with("listKeys") || name == "InstrumentationKey" => {
+            Kind::Member { name, .. }
+                if name.starts_with("listKeys") || name == "InstrumentationKey" =>
+            {
                 found.push(format!("{}: `{name}` is a key: use the identity", at(node.at.line)));
             }
             Kind::Text(pieces) => {
@@ -61,7 +94,10 @@ pub fn check(infra: &Infra) -> Vec<String> {
                     Piece::Inserted(_) => None,
                 }) {
                     if let Some(word) = LITERALS.iter().find(|word| text.contains(*word)) {
-                        found.push(format!("{}: `{word}…` is written out: put it into the vault", at(node.at.line)));
+                        found.push(format!(
+                            "{}: `{word}…` is written out: put it into the vault",
+                            at(node.at.line)
+                        ));
                     }
                 }
             }
@@ -71,7 +107,10 @@ pub fn check(infra: &Infra) -> Vec<String> {
     for (path, text) in infra.texts.iter().filter(|(path, _)| path.ends_with(".parameters.json")) {
         for (number, line) in text.lines().enumerate() {
             if let Some(word) = LITERALS.iter().find(|word| line.contains(*word)) {
-                found.push(format!("{path}:{}: `{word}…` is written out: put it into the vault", number + 1));
+                found.push(format!(
+                    "{path}:{}: `{word}…` is written out: put it into the vault",
+                    number + 1
+                ));
             }
         }
     }
@@ -80,7 +119,9 @@ pub fn check(infra: &Infra) -> Vec<String> {
 
 fn sounds_secret(name: &str) -> bool {
     let lower = name.to_lowercase();
-    WORDS.iter().any(|word| if *word == "sas" { lower.ends_with("sas") } else { lower.contains(word) })
+    WORDS
+        .iter()
+        .any(|word| if *word == "sas" { lower.ends_with("sas") } else { lower.contains(word) })
 }
 
 /// The names that an expression needs, through variables.

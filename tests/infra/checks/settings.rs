@@ -44,7 +44,8 @@ pub fn check(infra: &Infra) -> Vec<String> {
     for scenario in infra.scenarios().iter() {
         let Some((place, settings)) = of_app(scenario) else { continue };
         let own = scenario.given.get("secretSettings").and_then(Value::as_object);
-        let ours = settings.iter().filter(|(name, _)| own.is_none_or(|own| !own.contains_key(*name)));
+        let ours =
+            settings.iter().filter(|(name, _)| own.is_none_or(|own| !own.contains_key(*name)));
         set.extend(ours.map(|(name, _)| name.clone()));
         let mut say = |text: String| {
             if !found.iter().any(|known: &String| known.starts_with(&format!("{place}: {text}"))) {
@@ -95,7 +96,8 @@ pub fn of_app(scenario: &Scenario) -> Option<(String, Map<String, Value>)> {
 fn readme(infra: &Infra) -> Vec<String> {
     let section = infra.text("README.md").split("## On Azure").nth(1).unwrap_or_default();
     let rows = section.lines().skip_while(|line| !line.starts_with("| setting |")).skip(2);
-    let cells = rows.take_while(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(1));
+    let cells =
+        rows.take_while(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(1));
     let named: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     let persons = VARIABLES.iter().filter(|variable| variable.setter == Setter::Person);
     let wanted: BTreeSet<&str> = persons.map(|variable| variable.name).chain(PREFIXES).collect();
@@ -109,7 +111,8 @@ fn readme(infra: &Infra) -> Vec<String> {
 }
 
 fn values(scenario: &Scenario, settings: &Map<String, Value>, say: &mut dyn FnMut(String)) {
-    let vault = scenario.deployment.outputs.get("keyVaultName").and_then(Value::as_str).unwrap_or("?");
+    let vault =
+        scenario.deployment.outputs.get("keyVaultName").and_then(Value::as_str).unwrap_or("?");
     for (name, value) in settings {
         let Some(value) = value.as_str() else {
             say(format!("`{name}` is no string: settings are"));
@@ -119,7 +122,9 @@ fn values(scenario: &Scenario, settings: &Map<String, Value>, say: &mut dyn FnMu
             say(format!("`{name}` is empty: leave it out, or demand a value"));
         }
         if let Some((_, secret)) = SECRETS.iter().find(|(setting, _)| setting == name) {
-            let wanted = format!("@Microsoft.KeyVault(SecretUri=https://{vault}.vault.azure.net/secrets/{secret})");
+            let wanted = format!(
+                "@Microsoft.KeyVault(SecretUri=https://{vault}.vault.azure.net/secrets/{secret})"
+            );
             if value != wanted {
                 say(format!("`{name}` is {value}: it must be {wanted}"));
             }
@@ -129,7 +134,9 @@ fn values(scenario: &Scenario, settings: &Map<String, Value>, say: &mut dyn FnMu
     for (name, secret) in own.into_iter().flatten() {
         let end = format!("/secrets/{})", secret.as_str().unwrap_or_default());
         let refers = |value: &Value| {
-            value.as_str().is_some_and(|v| v.starts_with("@Microsoft.KeyVault(SecretUri=https://") && v.ends_with(&end))
+            value.as_str().is_some_and(|v| {
+                v.starts_with("@Microsoft.KeyVault(SecretUri=https://") && v.ends_with(&end)
+            })
         };
         if !settings.get(name).is_some_and(refers) {
             say(format!("`{name}` of secretSettings is no reference to its secret"));
@@ -149,14 +156,17 @@ fn values(scenario: &Scenario, settings: &Map<String, Value>, say: &mut dyn FnMu
     match text("HSMWATCH_CONFIG") {
         Some(address) => match BlobPlace::parse(&address) {
             Some(Ok(_)) => {}
-            Some(Err(problem)) => say(format!("`HSMWATCH_CONFIG` is not accepted: {}", problem.message)),
+            Some(Err(problem)) => {
+                say(format!("`HSMWATCH_CONFIG` is not accepted: {}", problem.message))
+            }
             None => say("`HSMWATCH_CONFIG` is no address".to_owned()),
         },
         // Without receivers it needs a file, which is in the package.
         None if scenario.given.get("receivers").is_some_and(|r| r == &serde_json::json!([])) => {}
         None => {
             if let Err(problems) = config::load(Input::Environment, &known(), &Settings(settings)) {
-                let all: Vec<_> = problems.0.iter().map(|problem| problem.message.as_str()).collect();
+                let all: Vec<_> =
+                    problems.0.iter().map(|problem| problem.message.as_str()).collect();
                 say(format!("hsmwatch does not accept them: {}", all.join("; ")));
             }
         }

@@ -30,7 +30,9 @@ pub fn words(command: &str) -> Result<Vec<String>, String> {
             }
             '\\' => word.get_or_insert_default().extend(chars.next()),
             c if c.is_whitespace() => words.extend(word.take()),
-            '`' | '!' | '*' | '?' | '#' => return Err(format!("`{c}` means something to the shell")),
+            '`' | '!' | '*' | '?' | '#' => {
+                return Err(format!("`{c}` means something to the shell"));
+            }
             c => word.get_or_insert_default().push(c),
         }
     }
@@ -86,10 +88,16 @@ pub fn option<'w>(words: &'w [String], name: &str) -> Option<&'w str> {
 #[test]
 fn words_are_those_of_a_shell() {
     let command = r#"az x --a 'it'\''s' --b "two words" --c='{"k":1}' d\ e"#;
-    assert_eq!(words(command).expect("words"), ["az", "x", "--a", "it's", "--b", "two words", "--c={\"k\":1}", "d e"]);
+    assert_eq!(
+        words(command).expect("words"),
+        ["az", "x", "--a", "it's", "--b", "two words", "--c={\"k\":1}", "d e"]
+    );
     assert!(words("az 'x").is_err() && words("az \"x").is_err() && words("az x*").is_err());
     let command = "New-AzX -A 'it''s' -B @((Y -C d), (Z)) | Out-Null";
-    let expected = ["New-AzX", "-A", "it's", "-B", "@", "(", "(", "Y", "-C", "d", ")", ",", "(", "Z", ")", ")", "|", "Out-Null"];
+    let expected = [
+        "New-AzX", "-A", "it's", "-B", "@", "(", "(", "Y", "-C", "d", ")", ",", "(", "Z", ")", ")",
+        "|", "Out-Null",
+    ];
     assert_eq!(tokens(command).expect("tokens"), expected);
     assert!(tokens("X 'a").is_err() && tokens("X (").is_err() && tokens("X )").is_err());
     assert_eq!(option(&tokens(command).expect("tokens"), "-A"), Some("it's"));

@@ -33,7 +33,10 @@ pub fn check(infra: &Infra) -> Vec<String> {
     }
     for variable in VARIABLES {
         if !named.contains(variable.name) {
-            found.push(format!("src/config/variables.rs: nothing reads `{}`: remove it", variable.name));
+            found.push(format!(
+                "src/config/variables.rs: nothing reads `{}`: remove it",
+                variable.name
+            ));
         }
     }
     found
@@ -41,7 +44,10 @@ pub fn check(infra: &Infra) -> Vec<String> {
 
 /// Not tests, and not what only tests are built with.
 fn is_product(path: &str) -> bool {
-    path.starts_with("src/") && path.ends_with(".rs") && !path.contains("/tests") && !path.contains("/simulation")
+    path.starts_with("src/")
+        && path.ends_with(".rs")
+        && !path.contains("/tests")
+        && !path.contains("/simulation")
 }
 
 /// The part of a file before its tests.
@@ -62,14 +68,19 @@ fn names(line: &str) -> Vec<String> {
         names.push(rest[..end.unwrap_or(rest.len())].to_owned());
     }
     // An example in a text has its own names: `{ env = "TEAMS_URL" }`.
-    let asks = [".var(\"", "get(\"", "with(\"", "(long, env = \"", "(env = \"", "global = true, env = \""];
+    let asks =
+        [".var(\"", "get(\"", "with(\"", "(long, env = \"", "(env = \"", "global = true, env = \""];
     if asks.iter().any(|start| line.contains(start)) {
-        names.extend(line.split('"').skip(1).step_by(2).filter(|word| is_variable(word)).map(str::to_owned));
+        names.extend(
+            line.split('"').skip(1).step_by(2).filter(|word| is_variable(word)).map(str::to_owned),
+        );
     }
     names
 }
 
 fn is_variable(word: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    word.contains('_') && word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(alphanumeric)
+    word.contains('_')
+        && word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.chars().all(alphanumeric)
 }
