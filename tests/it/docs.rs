@@ -326,6 +326,45 @@ fn every_alert_about_hsmwatch_itself_is_explained() {
     nothing_wrong(&wrong);
 }
 
+/// `keyVaultSecretsUser` as Azure writes it.
+fn role(key: &str) -> String {
+    let mut name = String::new();
+    for c in key.chars() {
+        if c.is_ascii_uppercase() {
+            name.push(' ');
+        }
+        name.push(if name.is_empty() { c.to_ascii_uppercase() } else { c });
+    }
+    name
+}
+
+#[test]
+fn roles_and_alerts_of_the_infrastructure_are_explained() {
+    let mut wrong = Vec::new();
+    let roles: BTreeMap<String, String> = serde_json::from_str(&text("infra/roles.json")).unwrap();
+    assert!(!roles.is_empty());
+    let security = text("docs/security.md");
+    for name in roles.keys().map(|key| role(key)).filter(|name| !security.contains(name)) {
+        wrong.push(format!("docs/security.md, \"Roles\": there is no row for {name}"));
+    }
+    let operations = text("docs/operations.md");
+    let mut alerts = 0;
+    for module in ["infra/modules/deadman.bicep", "infra/modules/settingAlert.bicep"] {
+        let module = text(module);
+        for name in module.split("name: '${namePrefix}").skip(1) {
+            let name = name.split('\'').next().unwrap().replace("${name}", "NAME");
+            alerts += 1;
+            if !operations.contains(&format!("`…{name}`")) {
+                wrong.push(format!(
+                    "docs/operations.md, \"The dead-man's alert\": there is no row for `…{name}`"
+                ));
+            }
+        }
+    }
+    assert!(alerts >= 4, "{alerts}");
+    nothing_wrong(&wrong);
+}
+
 #[test]
 fn every_error_text_is_explained() {
     let said = errors::complaints(&text("docs/operations.md"), &literals());
@@ -351,6 +390,7 @@ fn what_it_costs_is_recomputed() {
 fn names_are_told_apart() {
     let found = variables("`HSMWATCH_CONFIG` or HSMWATCH_*; XHSMWATCH_A, HSMWATCH_LOG=debug");
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["HSMWATCH_CONFIG", "HSMWATCH_LOG"]);
+    assert_eq!(role("keyVaultSecretsUser"), "Key Vault Secrets User");
     assert_eq!(beside("docs/adr/x.md", "../../README.md"), "README.md");
     assert_eq!(beside("README.md", "docs/a.md"), "docs/a.md");
 }
