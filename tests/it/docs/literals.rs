@@ -67,6 +67,7 @@ const SPEAKERS: &[&str] = &[
     "cli/demo",
     "cli/doctor/",
     "cli/explain.rs",
+    "cli/init",
     "cli/rows.rs",
     "cli/rules.rs",
     "cli/sample.rs",
@@ -139,7 +140,8 @@ pub(crate) fn of(file: &str, source: &str) -> Vec<Literal> {
             || !bare.contains(|c: char| c.is_ascii_lowercase())
             || begins(&["https://"])
             || WORDS.contains(&bare);
-        let error = is_said && !is_name && words(bare) > 0 && !never.contains(&n);
+        let is_joint = text.starts_with(',');
+        let error = is_said && !is_name && !is_joint && words(bare) > 0 && !never.contains(&n);
         found.push(Literal { text, file: file.to_owned(), line: token.line, error });
     }
     found
