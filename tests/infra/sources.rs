@@ -5,12 +5,11 @@ use crate::eval::{self, Scenario};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::path::Path;
 
 /// What else speaks of the same things as `infra/`.
-const OTHERS: [&str; 4] =
-    ["README.md", "docs/functions.md", "host.json", "src/hosts/functions/invoke.rs"];
+const OTHERS: [&str; 4] = ["README.md", "docs/functions.md", "host.json", "src/hosts/functions/invoke.rs"];
 
 /// `infra/` and what it must agree with. A mutant is the same with one text changed.
 #[derive(Clone, Default)]
@@ -42,8 +41,7 @@ impl Infra {
 
     pub fn of(texts: BTreeMap<String, String>) -> Self {
         let bicep = texts.iter().filter(|(path, _)| path.ends_with(".bicep"));
-        let files =
-            bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
+        let files = bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
         Self { texts, files, tried: None, scenarios: OnceLock::new(), untouched: BTreeMap::new() }
     }
 

@@ -100,13 +100,7 @@ impl Reader<'_> {
             "output_declaration" => {
                 if let Some(value) = last(&parts) {
                     let kind = kind();
-                    file.outputs.push(Output {
-                        name: first,
-                        kind,
-                        value,
-                        decorators,
-                        at: at(tree),
-                    });
+                    file.outputs.push(Output { name: first, kind, value, decorators, at: at(tree) });
                 }
             }
             "resource_declaration" => file.resources.extend(self.block(tree)),
@@ -187,9 +181,10 @@ impl Reader<'_> {
             "null" => Kind::Null,
             "identifier" | "property_identifier" => Kind::Name(self.source(tree).to_owned()),
             "parenthesized_expression" => {
-                return parts
-                    .first()
-                    .map_or_else(other, |part| Node { closed: true, ..self.node(*part) });
+                return parts.first().map_or_else(other, |part| Node {
+                    closed: true,
+                    ..self.node(*part)
+                });
             }
             "member_expression" => {
                 let (Some(of), Some(name)) = (field("object"), field("property")) else {
@@ -215,8 +210,7 @@ impl Reader<'_> {
             "call_expression" => {
                 let function = field("function");
                 let arguments = tree.child_by_field_name("arguments");
-                let args =
-                    arguments.map(|list| named(list).iter().map(|a| self.node(*a)).collect());
+                let args = arguments.map(|list| named(list).iter().map(|a| self.node(*a)).collect());
                 let name = match function.map(|node| node.kind) {
                     Some(Kind::Name(name)) => name,
                     // A namespace: `az.`, `sys.`.
