@@ -58,6 +58,7 @@ param presets array = [
 ]
 
 @description('When the timer runs: NCRONTAB with seconds, UTC.')
+@minLength(11)
 param schedule string = '0 * * * * *'
 
 @description('Whether the configuration is the blob hsmwatch-config/hsmwatch.toml of the function storage.')
@@ -120,7 +121,7 @@ param deadmanWorkspaceNames array = [
   'default'
 ]
 
-@description('Object id of whoever sets secrets and uploads configurations: gets these two roles, on this vault and this container.')
+@description('Object id of whoever sets secrets and, with configInBlob, uploads the configuration: gets a role on the vault, and one on the container.')
 param principalId string = ''
 
 @description('What principalId is.')
@@ -199,7 +200,8 @@ module functionStorage 'modules/functionStorage.bicep' = {
     assignRoles: assignRoles
     privateNetwork: privateNetwork
     logsWorkspaceId: telemetry.outputs.workspaceId
-    operatorId: principalId
+    // No right that nobody needs: uploads are for a configuration in the blob.
+    operatorId: configInBlob ? principalId : ''
     operatorType: principalType
   }
 }
@@ -214,7 +216,7 @@ module vault 'modules/vault.bicep' = if (ownVault) {
     assignRoles: assignRoles
     privateNetwork: privateNetwork
     logsWorkspaceId: telemetry.outputs.workspaceId
-    operatorId: principalId
+    operatorId: empty(secretNames) ? '' : principalId
     operatorType: principalType
   }
 }

@@ -34,9 +34,14 @@ use crate::config::Cloud;
 use crate::hosts::checks::Report;
 use ask::Ask;
 use chrono::Utc;
+use futures_util::future::BoxFuture;
 use show::Shown;
 use std::process::ExitCode;
 use std::sync::LazyLock;
+use std::time::Duration;
+
+/// Whoever asks an app over its front end is cut off soon after.
+const INSIDE: Duration = Duration::from_secs(140);
 
 const AFTER: &str = "\
 Examples:
@@ -145,8 +150,13 @@ pub(crate) async fn inside(context: &Context) -> Report {
     // An app without a configuration has all problems of one.
     let setup = Box::pin(setup::load_in(context)).await.map(Some);
     let ask = Ask { inside: true, ..Ask::default() };
-    match Box::pin(chain::walk(ask, setup, now)).await {
-        Ok(shown) => shown.report,
-        Err(stop) => Report::new(now, vec![kinds::CONFIGURATION.fail(stop.sentence())]),
+    let walk: BoxFuture<'_, Result<Shown, Stop>> = Box::pin(chain::walk(ask, setup, now));
+    match tokio::time::timeout(INSIDE, walk).await {
+        Ok(Ok(shown)) => shown.report,
+        Ok(Err(stop)) => Report::new(now, vec![kinds::CONFIGURATION.fail(stop.sentence())]),
+        Err(_) => {
+            let why = format!("not done within {} s: a service does not answer", INSIDE.as_secs());
+            Report::new(now, vec![kinds::APP_CHECKS.fail(why)])
+        }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn read(
     for mut section in reader.tables(root, "workspace") {
         draft.workspaces.push(workspace(&mut reader, &mut section));
     }
-    if draft.workspaces.is_empty() && !root.has("workspace") {
+    if root.lacks("workspace") {
         let fault = Fault::new("no `[[workspace]]`").hint(
             "add\n[[workspace]]\nname = \"prod\"\nid = \"11111111-2222-3333-4444-555555555555\"",
         );
@@ -55,7 +55,7 @@ pub(super) fn read(
     for mut section in reader.tables(root, "receiver") {
         draft.receivers.push(receiver(&mut reader, &mut section));
     }
-    if draft.receivers.is_empty() && !root.has("receiver") {
+    if root.lacks("receiver") {
         let fault = Fault::new("no `[[receiver]]`").hint(
             "add\n[[receiver]]\nname = \"oncall\"\nkind = \"teams\"\nurl = { env = \"TEAMS_URL\" }",
         );

@@ -14,6 +14,7 @@ mod draft;
 mod environment;
 mod fetched;
 mod file;
+pub(crate) mod judge;
 mod lookup;
 mod model;
 mod problem;

@@ -42,6 +42,12 @@ impl<'t> Section<'t> {
         self.table.contains_key(key)
     }
 
+    /// Whether a list of tables is not written, or written and empty.
+    pub(super) fn lacks(&self, key: &str) -> bool {
+        let value = self.table.get(key).map(|value| value.get_ref().as_array());
+        value.is_none_or(|list| list.is_some_and(|list| list.is_empty()))
+    }
+
     fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.asked.push(key);
         self.table.get(key)

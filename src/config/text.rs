@@ -20,6 +20,12 @@ impl Text {
         Self { value, setting, literal: false, place: None }
     }
 
+    /// A text that someone has just typed.
+    pub(super) fn typed(value: &str) -> Self {
+        let setting = Setting { label: String::new(), place: None };
+        Self { value: value.to_owned(), setting, literal: true, place: None }
+    }
+
     /// The value in quotes, or a word for it if it must not be quoted.
     pub(super) fn quoted(&self) -> String {
         shown(&self.value)

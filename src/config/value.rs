@@ -101,10 +101,6 @@ pub(super) fn detail(text: &Text) -> Result<Detail, Fault> {
     word(text, "detail", &DETAILS)
 }
 
-/// Kinds of receiver by their words.
-pub(super) const KINDS: [(&str, Kind); 3] =
-    [("teams", Kind::Teams), ("slack", Kind::Slack), ("webhook", Kind::Webhook)];
-
 /// A kind of receiver.
 pub(super) fn kind(text: &Text) -> Result<Kind, Fault> {
     const LATER: [&str; 5] =
@@ -114,7 +110,7 @@ pub(super) fn kind(text: &Text) -> Result<Kind, Fault> {
             "kind = \"webhook\" sends signed CloudEvents, which most ticketing systems can take",
         ));
     }
-    word(text, "kind", &KINDS)
+    word(text, "kind", &Kind::ALL.map(|kind| (kind.as_str(), kind)))
 }
 
 /// A network in CIDR notation.

@@ -4,12 +4,7 @@
 //! template would deploy for given parameters, and each file of `checks` is one check: a pure function from the texts to
 //! sentences, each with file, line and cure. A check is run over the repository, where it must say nothing, and over mutants of
 //! it, where it must say exactly what is wrong.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "tests"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests")]
 
 mod bicep;
 mod checks;

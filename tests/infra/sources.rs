@@ -5,11 +5,11 @@ use crate::eval::{self, Scenario};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::{Arc, OnceLock};
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 /// What else speaks of the same things as `infra/`.
-const OTHERS: [&str; 4] = ["README.md", "docs/functions.md", "host.json", "src/hosts/functions/invoke.rs"];
+const OTHERS: [&str; 3] = ["README.md", "docs/functions.md", "host.json"];
 
 /// `infra/` and what it must agree with. A mutant is the same with one text changed.
 #[derive(Clone, Default)]
@@ -26,10 +26,10 @@ pub struct Infra {
 }
 
 impl Infra {
-    /// What is in the repository. Every file below `infra/` and `function-defs/` counts.
+    /// What is in the repository. Every file below `infra/`, `function-defs/` and `src/` counts.
     pub fn of_repository() -> Self {
         let mut texts = BTreeMap::new();
-        for folder in ["infra", "function-defs"] {
+        for folder in ["infra", "function-defs", "src"] {
             walk(Path::new(env!("CARGO_MANIFEST_DIR")), folder, &mut texts);
         }
         for path in OTHERS {
@@ -41,7 +41,8 @@ impl Infra {
 
     pub fn of(texts: BTreeMap<String, String>) -> Self {
         let bicep = texts.iter().filter(|(path, _)| path.ends_with(".bicep"));
-        let files = bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
+        let files =
+            bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
         Self { texts, files, tried: None, scenarios: OnceLock::new(), untouched: BTreeMap::new() }
     }
 

@@ -16,6 +16,8 @@ mod crash;
 mod daemon;
 mod demo;
 mod demo_events;
+mod docs;
+mod doctor;
 mod file_logs;
 mod files;
 mod functions;

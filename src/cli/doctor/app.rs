@@ -42,6 +42,10 @@ pub(super) async fn look(arm: &Arm, asked: &Asked<'_>, subscriptions: &Subscript
     let site = match arm {
         Ok(arm) => match find(arm, asked, subscriptions).await {
             Ok(Some(site)) => Some((arm, site)),
+            Ok(None) if subscriptions.all.is_empty() => {
+                app.checks.push(APP.warn("cannot be seen: no subscription can be read"));
+                None
+            }
             Ok(None) => {
                 let list = "az functionapp list --query \"[].{name:name, group:resourceGroup}\" --output table";
                 let seen = "there is no such function app in the subscriptions that can be read";
@@ -315,7 +319,7 @@ async fn own(app: &mut App, asked: &Asked<'_>, address: &Url, key: &SecretString
                 check
             }
             Err(_) => APP_CHECKS
-                .warn("it answered, and not with checks: an older version is deployed")
+                .warn("it answered, and not with checks that can be read here: another version is deployed")
                 .cure(Cure::text("deploy this version")),
         },
         Err(error @ SiteError::Key(_)) => APP_CHECKS.fail(error.to_string()).cure(Cure::text(

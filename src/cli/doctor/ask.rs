@@ -2,6 +2,7 @@
 
 use super::hsm::TYPE as HSM_TYPE;
 use super::workspace::{TYPE as WORKSPACE_TYPE, Watched};
+use crate::azure::is_loopback;
 use crate::azure::management::{ResourceId, is_guid};
 use crate::cli::report::Stop;
 use crate::cli::setup::{self, Setup};
@@ -88,6 +89,7 @@ impl Ask {
         if self.workspaces.is_empty() {
             return Ok(configured);
         }
+        let here = self.query.as_ref().is_some_and(is_loopback);
         let mut watched = Vec::new();
         for text in &self.workspaces {
             let text = text.trim();
@@ -103,10 +105,10 @@ impl Ask {
                 watched.push(Watched {
                     source: self.source(&id, lookup).ok(),
                     customer_id: Some(id),
-                    ..bare(text)
+                    ..bare(text, here)
                 });
             } else if let Some(id) = ResourceId::parse(text).filter(|id| id.is(WORKSPACE_TYPE)) {
-                watched.push(Watched { resource_id: Some(id.clone()), ..bare(id.name()) });
+                watched.push(Watched { resource_id: Some(id.clone()), ..bare(id.name(), here) });
             } else if !refused {
                 let near = nearest(text, configured.iter().map(|w| w.name.as_str()));
                 let hint = near.map_or_else(
@@ -147,13 +149,14 @@ impl Ask {
     }
 }
 
-fn bare(name: &str) -> Watched {
+fn bare(name: &str, here: bool) -> Watched {
     Watched {
         name: name.to_owned(),
         customer_id: None,
         resource_id: None,
         source: None,
         files: false,
+        here,
         tables: vec![TABLE.to_owned()],
     }
 }
@@ -174,11 +177,15 @@ fn configured(setup: &Setup) -> Vec<Watched> {
                 }
             }
             let source = setup.workspace(workspace).ok().map(|made| Arc::clone(&made.source));
-            let (customer_id, resource_id, files) = match &workspace.source {
-                Source::LogAnalytics { id, resource_id, .. } => {
-                    (Some(id.clone()), resource_id.as_deref().and_then(ResourceId::parse), false)
+            let (mut customer_id, mut resource_id, mut here) = (None, None, false);
+            let files = match &workspace.source {
+                Source::LogAnalytics { id, endpoint, resource_id: resource } => {
+                    customer_id = Some(id.clone());
+                    resource_id = resource.as_deref().and_then(ResourceId::parse);
+                    here = endpoint.as_ref().is_some_and(is_loopback);
+                    false
                 }
-                Source::Files { .. } => (None, None, true),
+                Source::Files { .. } => true,
             };
             Watched {
                 name: workspace.name.clone(),
@@ -186,6 +193,7 @@ fn configured(setup: &Setup) -> Vec<Watched> {
                 resource_id,
                 source,
                 files,
+                here,
                 tables: tables.into_iter().collect(),
             }
         })
@@ -196,6 +204,6 @@ fn configured(setup: &Setup) -> Vec<Watched> {
 fn endpoint(text: &str) -> Result<Url, Stop> {
     let bad = || Stop::usage("an endpoint must be an https URL (http only on this machine)");
     let url = Url::parse(text).map_err(|_| bad())?;
-    let good = url.scheme() == "https" || url.scheme() == "http" && crate::azure::is_loopback(&url);
+    let good = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
     if good && url.query().is_none() && url.username().is_empty() { Ok(url) } else { Err(bad()) }
 }

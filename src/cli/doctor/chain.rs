@@ -16,7 +16,7 @@ use crate::azure::is_loopback;
 use crate::azure::management::{Management, ResourceId};
 use crate::cli::report::{Stop, progress};
 use crate::cli::setup::{self, Setup};
-use crate::config::{Lookup as _, Source, State, System};
+use crate::config::{Lookup as _, State, System};
 use crate::hosts::checks::{Check, Report};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
@@ -67,7 +67,7 @@ pub(super) async fn walk(
         Box::pin(receivers_of(setup.as_ref())),
     );
     let mut skews: Vec<(&str, TimeDelta)> =
-        looks.iter().flatten().filter_map(|look| Some(("query API", look.skew?))).collect();
+        looks.iter().flatten().filter_map(|look| Some(("the query API", look.skew?))).collect();
 
     let in_records: BTreeSet<ResourceId> = looks.iter().flatten().flat_map(Look::hsms).collect();
     let mut resources = Vec::new();
@@ -182,15 +182,7 @@ async fn tokens(
     let here = |url: &Url| nobody && is_loopback(url);
 
     let queries = watched.iter().any(|watched| !watched.files);
-    let query_here = match setup {
-        Some(setup) if ask.workspaces.is_empty() => {
-            setup.config.workspaces.iter().all(|w| match &w.source {
-                Source::LogAnalytics { endpoint, .. } => endpoint.as_ref().is_some_and(here),
-                Source::Files { .. } => true,
-            })
-        }
-        _ => ask.query.as_ref().is_some_and(here),
-    };
+    let query_here = nobody && watched.iter().all(|watched| watched.files || watched.here);
     let management =
         ask.management.clone().or_else(|| Url::parse(azure.management_endpoint()).ok());
     let management_here = management.as_ref().is_some_and(here);

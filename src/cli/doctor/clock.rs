@@ -20,14 +20,14 @@ pub(super) fn check(skews: &[(&str, TimeDelta)]) -> Check {
         .and_text("let the machine keep its time by NTP; in a virtual machine let the host do it");
     if skew.abs() > NEAR {
         let seen = format!(
-            "this machine is {seconds} s {which} the {service}: tokens and signatures are refused, and windows end at the wrong time"
+            "this machine is {seconds} s {which} {service}: tokens and signatures are refused, and windows end at the wrong time"
         );
         CLOCK.fail(seen).cure(cure)
     } else if skew.abs() > SAME {
-        let seen = format!("this machine is {seconds} s {which} the {service}");
+        let seen = format!("this machine is {seconds} s {which} {service}");
         CLOCK.warn(seen).cure(cure)
     } else {
-        CLOCK.ok(format!("within {} s of the {service}", SAME.num_seconds()))
+        CLOCK.ok(format!("within {} s of {service}", SAME.num_seconds()))
     }
 }
 
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn five_seconds_and_a_minute() {
         let of = |seconds: i64| {
-            let check = check(&[("query API", TimeDelta::seconds(seconds))]);
+            let check = check(&[("the query API", TimeDelta::seconds(seconds))]);
             (check.verdict, check.seen)
         };
         assert_eq!(of(5), (Verdict::Ok, "within 5 s of the query API".into()));

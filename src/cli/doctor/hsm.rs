@@ -130,6 +130,9 @@ fn judged(
 ) -> Hsm {
     let region = seen.as_ref().ok().and_then(|json| text(json, "/location")).map(str::to_owned);
     let gone = matches!(seen, Err(ManagementError::NotFound(_)));
+    // Logs write ids in lower case; the resource writes its own.
+    let own = seen.as_ref().ok().and_then(|json| ResourceId::parse(text(json, "/id")?));
+    let id = own.filter(|own| *own == id).unwrap_or(id);
     let check = match seen {
         Ok(json) => {
             let state = text(json, "/properties/provisioningState");

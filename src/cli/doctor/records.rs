@@ -315,6 +315,7 @@ mod tests {
             resource_id: None,
             source: None,
             files: false,
+            here: false,
             tables: Vec::new(),
         };
         let checks = checks(&watched, look, &|| Cure::az("az role"), now());
@@ -386,6 +387,7 @@ mod tests {
                 resource_id: None,
                 source: None,
                 files: false,
+                here: false,
                 tables: Vec::new(),
             };
             let first = checks(&watched, &look, &|| Cure::az("az role"), now()).remove(0);

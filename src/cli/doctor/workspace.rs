@@ -29,6 +29,8 @@ pub(super) struct Watched {
     pub(super) source: Option<Arc<dyn LogSource>>,
     /// Exported files instead.
     pub(super) files: bool,
+    /// Its query API is on this machine: a test's.
+    pub(super) here: bool,
     /// What rules read there.
     pub(super) tables: Vec<String>,
 }

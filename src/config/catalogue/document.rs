@@ -17,7 +17,7 @@ pub(crate) static DOCUMENT: Section = Section {
             shape: Shape::Text(&Format::Duration { least: SECOND, off: false }),
             default: Fallback::Value("\"5m\""),
             example: "\"10m\"",
-            about: "How often rules without a schedule of their own are evaluated, counted from midnight UTC, not from the start.",
+            about: "How often rules without a schedule of their own are evaluated: at its multiples in UTC, whenever hsmwatch was started.",
         },
         Key {
             name: "cron",
@@ -28,14 +28,14 @@ pub(crate) static DOCUMENT: Section = Section {
         },
         Key {
             name: "presets",
-            shape: Shape::Texts(&Format::Preset),
+            shape: Shape::List { of: &Format::Preset, empty: true },
             default: Fallback::Value("[\"tutorial\"]"),
-            example: "[\"recommended\"]",
+            example: "[\"tutorial\", \"login-burst\"]",
             about: "The shipped rules that are on, by id or by set: `tutorial` (the four of Microsoft's tutorial), `recommended`, `all`. `hsmwatch rules` lists them.",
         },
         Key {
             name: "rules",
-            shape: Shape::Texts(&Format::Pattern),
+            shape: Shape::List { of: &Format::Pattern, empty: true },
             default: Fallback::Value("[]"),
             example: "[\"rules/*.toml\"]",
             about: "Files with more `[[rule]]` tables: paths or patterns, relative to this file.",

@@ -5,6 +5,7 @@ use super::super::cloud::Cloud;
 use super::super::problem::Fault;
 use super::super::text::Text;
 use super::super::{address, secret, value};
+use crate::notify::Kind;
 use crate::watch::duration;
 use crate::watch::severity::Severity;
 use chrono::TimeDelta;
@@ -92,7 +93,7 @@ impl Format {
         match self {
             Self::Cloud => Some(Cloud::ALL.map(Cloud::as_str).to_vec()),
             Self::Severity => Some(Severity::ALL.map(Severity::as_str).to_vec()),
-            Self::Kind => Some(value::KINDS.map(|(word, _)| word).to_vec()),
+            Self::Kind => Some(Kind::ALL.map(Kind::as_str).to_vec()),
             Self::Detail => Some(value::DETAILS.map(|(word, _)| word).to_vec()),
             _ => None,
         }

@@ -8,7 +8,8 @@ mod document;
 mod format;
 mod places;
 mod receiver;
-pub(crate) mod reference;
+#[cfg(test)]
+pub(super) mod reference;
 mod rule;
 pub(crate) mod schema;
 pub(crate) mod template;
@@ -20,7 +21,8 @@ pub(crate) use receiver::RECEIVER;
 pub(crate) use rule::RULE;
 
 /// All sections of `hsmwatch.toml`, in the order in which people should meet them.
-pub(crate) static SECTIONS: [&Section; 5] = [&DOCUMENT, &STATE, &WORKSPACE, &RECEIVER, &RULE];
+#[cfg(test)]
+pub(super) static SECTIONS: [&Section; 5] = [&DOCUMENT, &STATE, &WORKSPACE, &RECEIVER, &RULE];
 
 /// A table of the configuration.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl Key {
     /// The form of its strings, if it has any.
     pub(crate) fn format(&self) -> Option<&'static Format> {
         match &self.shape {
-            Shape::Text(format) | Shape::Texts(format) => Some(format),
+            Shape::Text(format) | Shape::List { of: format, .. } => Some(format),
             Shape::Boolean | Shape::Table(_) | Shape::Tables(_) => None,
         }
     }
@@ -80,7 +82,11 @@ pub(crate) enum Shape {
     /// A string, `{ env = "NAME" }` or `{ file = "PATH" }`.
     Text(&'static Format),
     /// A list of such strings.
-    Texts(&'static Format),
+    List {
+        of: &'static Format,
+        /// Whether it may be empty.
+        empty: bool,
+    },
     /// `true` or `false`.
     Boolean,
     /// `[name]`.

@@ -27,7 +27,7 @@ pub(crate) static STATE: Section = Section {
             shape: Shape::Text(&Format::Container),
             default: Fallback::Value("\"hsmwatch-state\""),
             example: "\"hsm-alerts\"",
-            about: "The container in the account. It must be there.",
+            about: "The container in the account. It is made if it is not there.",
         },
         Key {
             name: "account_key",
@@ -74,7 +74,7 @@ pub(crate) static WORKSPACE: Section = Section {
         },
         Key {
             name: "logs",
-            shape: Shape::Texts(&Format::Pattern),
+            shape: Shape::List { of: &Format::Pattern, empty: false },
             default: Fallback::Nothing,
             example: "[\"exports/**/*.json\"]",
             about: "Exported logs, as paths or patterns relative to this file; queries are then run by the engine that is built in. No two patterns may match two exports of the same events.",

@@ -38,7 +38,7 @@ pub(crate) static RECEIVER: Section = Section {
         },
         Key {
             name: "previous_secrets",
-            shape: Shape::Texts(&Format::Signing),
+            shape: Shape::List { of: &Format::Signing, empty: true },
             default: Fallback::Value("[]"),
             example: "[{ env = \"HSMWATCH_WEBHOOK_SECRET_OLD\" }]",
             about: "Older secrets that still sign as well, while the receiver changes over to the new one.",
@@ -59,7 +59,7 @@ pub(crate) static RECEIVER: Section = Section {
         },
         Key {
             name: "rules",
-            shape: Shape::Texts(&Format::RuleId),
+            shape: Shape::List { of: &Format::RuleId, empty: false },
             default: Fallback::Words("all rules"),
             example: "[\"key-delete\", \"user-change\"]",
             about: "Only alerts of these rules are for this receiver.",
@@ -73,7 +73,7 @@ pub(crate) static RECEIVER: Section = Section {
         },
         Key {
             name: "allow_networks",
-            shape: Shape::Texts(&Format::Network),
+            shape: Shape::List { of: &Format::Network, empty: true },
             default: Fallback::Value("[]"),
             example: "[\"10.20.0.0/16\"]",
             about: "Private networks that its host may resolve to. Without them only public addresses are posted to.",

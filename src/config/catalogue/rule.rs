@@ -90,7 +90,7 @@ pub(crate) static RULE: Section = Section {
         },
         Key {
             name: "key",
-            shape: Shape::Texts(&Format::Column),
+            shape: Shape::List { of: &Format::Column, empty: false },
             default: Fallback::Words("every row is told once"),
             example: "[\"CallerIpAddress\"]",
             about: "Columns whose values are told once, and again only after `renotify`.",
@@ -104,7 +104,7 @@ pub(crate) static RULE: Section = Section {
         },
         Key {
             name: "group_by",
-            shape: Shape::Texts(&Format::Column),
+            shape: Shape::List { of: &Format::Column, empty: true },
             default: Fallback::Words(
                 "`[\"_ResourceId\"]` where the query returns it: one alert is one HSM",
             ),
@@ -113,14 +113,14 @@ pub(crate) static RULE: Section = Section {
         },
         Key {
             name: "workspaces",
-            shape: Shape::Texts(&Format::Name),
+            shape: Shape::List { of: &Format::Name, empty: false },
             default: Fallback::Words("all workspaces"),
             example: "[\"prod\"]",
             about: "Names of the workspaces it runs on.",
         },
         Key {
             name: "receivers",
-            shape: Shape::Texts(&Format::Name),
+            shape: Shape::List { of: &Format::Name, empty: false },
             default: Fallback::Words("all that take its severity"),
             example: "[\"oncall\"]",
             about: "Names of the receivers it is told to.",

@@ -1,8 +1,8 @@
 //! The table of variables is what the code reads, no more and no less.
 
 use super::*;
-use crate::config::state;
 use crate::azure::identity::choose;
+use crate::config::state;
 use crate::config::variables::{self, Reader, VARIABLES};
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -100,7 +100,13 @@ impl Reader<'_> {
             "output_declaration" => {
                 if let Some(value) = last(&parts) {
                     let kind = kind();
-                    file.outputs.push(Output { name: first, kind, value, decorators, at: at(tree) });
+                    file.outputs.push(Output {
+                        name: first,
+                        kind,
+                        value,
+                        decorators,
+                        at: at(tree),
+                    });
                 }
             }
             "resource_declaration" => file.resources.extend(self.block(tree)),
@@ -181,10 +187,9 @@ impl Reader<'_> {
             "null" => Kind::Null,
             "identifier" | "property_identifier" => Kind::Name(self.source(tree).to_owned()),
             "parenthesized_expression" => {
-                return parts.first().map_or_else(other, |part| Node {
-                    closed: true,
-                    ..self.node(*part)
-                });
+                return parts
+                    .first()
+                    .map_or_else(other, |part| Node { closed: true, ..self.node(*part) });
             }
             "member_expression" => {
                 let (Some(of), Some(name)) = (field("object"), field("property")) else {
@@ -210,7 +215,8 @@ impl Reader<'_> {
             "call_expression" => {
                 let function = field("function");
                 let arguments = tree.child_by_field_name("arguments");
-                let args = arguments.map(|list| named(list).iter().map(|a| self.node(*a)).collect());
+                let args =
+                    arguments.map(|list| named(list).iter().map(|a| self.node(*a)).collect());
                 let name = match function.map(|node| node.kind) {
                     Some(Kind::Name(name)) => name,
                     // A namespace: `az.`, `sys.`.
@@ -326,7 +332,7 @@ fn unescaped(escape: &str) -> String {
             .strip_prefix("\\u{")
             .and_then(|rest| u32::from_str_radix(rest.trim_end_matches('}'), 16).ok())
             .and_then(char::from_u32)
-            .map_or_else(|| escape.trim_start_matches('\\').to_owned(), String::from),
+            .map_or_else(|| escape.strip_prefix('\\').unwrap_or(escape).to_owned(), String::from),
     }
 }
 

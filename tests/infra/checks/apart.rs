@@ -35,14 +35,19 @@ pub fn check(infra: &Infra) -> Vec<String> {
             let others = if logging { OF_WATCHER.as_slice() } else { OF_EVIDENCE.as_slice() };
             if others.iter().any(|kind| resource.kind.starts_with(kind)) {
                 let (root, kind) = (&scenario.root, &resource.kind);
-                found.insert(format!("{place}: {kind} is not for {root}: evidence and watcher are apart"));
+                found.insert(format!(
+                    "{place}: {kind} is not for {root}: evidence and watcher are apart"
+                ));
             }
             let on_hsm = resource.id.contains("/Microsoft.HardwareSecurityModules/");
             if on_hsm && !logging {
                 found.insert(format!("{place}: the watcher touches an HSM: only {LOGGING} may"));
             }
             if on_hsm && !resource.existing && !resource.kind.ends_with("/diagnosticSettings") {
-                found.insert(format!("{place}: {} on an HSM: only diagnostic settings are", resource.kind));
+                found.insert(format!(
+                    "{place}: {} on an HSM: only diagnostic settings are",
+                    resource.kind
+                ));
             }
             if !resource.existing {
                 made.entry(scenario.root.as_str()).or_default().insert(resource.id.to_lowercase());
@@ -55,7 +60,9 @@ pub fn check(infra: &Infra) -> Vec<String> {
     for resource in made_there.filter(|resource| !resource.existing) {
         let evidence = ["Microsoft.Storage/", "Microsoft.OperationalInsights/"];
         let is_evidence = evidence.iter().any(|kind| resource.kind.starts_with(kind));
-        if is_evidence && made.get(WATCHER).is_some_and(|ids| ids.contains(&resource.id.to_lowercase())) {
+        if is_evidence
+            && made.get(WATCHER).is_some_and(|ids| ids.contains(&resource.id.to_lowercase()))
+        {
             found.insert(format!(
                 "{}:{}: {} has the name of one of the watcher's: name it otherwise",
                 resource.path, resource.at.line, resource.id

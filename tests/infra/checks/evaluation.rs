@@ -26,7 +26,10 @@ pub fn check(infra: &Infra) -> Vec<String> {
         for resource in deployment.resources.iter().filter(|resource| !resource.existing) {
             if !ids.insert(resource.id.to_lowercase()) {
                 let (path, line) = (&resource.path, resource.at.line);
-                say(format!("{path}:{line}: `{}` is deployed twice: {} (with {})", resource.symbol, resource.id, scenario.label));
+                say(format!(
+                    "{path}:{line}: `{}` is deployed twice: {} (with {})",
+                    resource.symbol, resource.id, scenario.label
+                ));
             }
         }
     }

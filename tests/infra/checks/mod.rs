@@ -1,9 +1,17 @@
 //! The checks: each a pure function from the texts to sentences with file, line and cure.
 
 mod apart;
+mod documentation;
 mod evaluation;
 mod modules;
+mod names;
+mod parameters;
+mod privileged;
 mod roles;
+mod secrets;
+mod settings;
+mod shell;
+mod source_scan;
 mod syntax;
 mod tables;
 
@@ -11,6 +19,18 @@ use crate::sources::Infra;
 
 /// A check.
 pub type Check = fn(&Infra) -> Vec<String>;
+
+/// Each sentence once, with the first parameters that show it: what stands after ` (with `.
+fn once_each(found: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for text in found {
+        let start = text.split(" (with ").next().unwrap_or_default();
+        if !once.iter().any(|known| known.split(" (with ").next() == Some(start)) {
+            once.push(text);
+        }
+    }
+    once
+}
 
 /// Each check by its name, and as a test over the repository.
 macro_rules! checks {
@@ -28,4 +48,18 @@ macro_rules! checks {
     };
 }
 
-checks!(syntax, evaluation, modules, roles, tables, apart);
+checks!(
+    syntax,
+    evaluation,
+    modules,
+    roles,
+    tables,
+    apart,
+    settings,
+    source_scan,
+    names,
+    secrets,
+    documentation,
+    parameters,
+    privileged,
+);

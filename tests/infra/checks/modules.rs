@@ -41,7 +41,10 @@ fn given(module: &Block, target: &File, place: &str, found: &mut Vec<String>) {
     for entry in entries {
         if entry.name().is_none_or(|name| target.param(name).is_none()) {
             let name = entry.name().unwrap_or("?");
-            found.push(format!("{place}: {} takes no `{name}`: remove it or declare it", target.path));
+            found.push(format!(
+                "{place}: {} takes no `{name}`: remove it or declare it",
+                target.path
+            ));
         }
     }
     for param in target.params.iter().filter(|param| param.is_required()) {
@@ -60,12 +63,17 @@ fn outputs(infra: &Infra, file: &File, found: &mut Vec<String>) {
             return;
         }
         let Some(symbol) = symbol(module) else { return };
-        let Some(module) = file.modules.iter().find(|module| module.symbol == symbol) else { return };
+        let Some(module) = file.modules.iter().find(|module| module.symbol == symbol) else {
+            return;
+        };
         let path = beside(&file.path, &module.target);
         let gives = |file: &File| file.outputs.iter().any(|output| output.name == *name);
         if infra.files.get(&path).is_some_and(|target| !gives(target)) {
             let line = node.at.line;
-            found.push(format!("{}:{line}: {path} has no output `{name}`: declare it there", file.path));
+            found.push(format!(
+                "{}:{line}: {path} has no output `{name}`: declare it there",
+                file.path
+            ));
         }
     });
 }

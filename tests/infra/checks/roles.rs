@@ -12,15 +12,60 @@ const FILE: &str = "infra/roles.json";
 /// Two more than the least: Log Analytics Reader where the narrower role cannot be had (`restrictToTables` off), and Key Vault
 /// Secrets Officer for a person.
 const ROLES: [(&str, &str, &str, Who); 9] = [
-    ("logAnalyticsDataReader", "3b03c2da-16b3-4a49-8834-0f8130efdd3b", "Microsoft.OperationalInsights/workspaces", Who::App),
-    ("logAnalyticsReader", "73c42c96-874c-492b-b04d-ab87d138a893", "Microsoft.OperationalInsights/workspaces", Who::App),
-    ("storageBlobDataOwner", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "Microsoft.Storage/storageAccounts", Who::App),
-    ("storageBlobDataContributor", "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "Microsoft.Storage/storageAccounts/blobServices/containers", Who::Person),
-    ("storageQueueDataContributor", "974c5e8b-45b9-4653-ba55-5f855dd0fb88", "Microsoft.Storage/storageAccounts", Who::App),
-    ("storageTableDataContributor", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3", "Microsoft.Storage/storageAccounts", Who::App),
-    ("keyVaultSecretsUser", "4633458b-17de-408a-b874-0445c86b69e6", "Microsoft.KeyVault/vaults", Who::App),
-    ("keyVaultSecretsOfficer", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "Microsoft.KeyVault/vaults", Who::Person),
-    ("monitoringMetricsPublisher", "3913510d-42f4-4e42-8a64-420c390055eb", "Microsoft.Insights/components", Who::App),
+    (
+        "logAnalyticsDataReader",
+        "3b03c2da-16b3-4a49-8834-0f8130efdd3b",
+        "Microsoft.OperationalInsights/workspaces",
+        Who::App,
+    ),
+    (
+        "logAnalyticsReader",
+        "73c42c96-874c-492b-b04d-ab87d138a893",
+        "Microsoft.OperationalInsights/workspaces",
+        Who::App,
+    ),
+    (
+        "storageBlobDataOwner",
+        "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+        "Microsoft.Storage/storageAccounts",
+        Who::App,
+    ),
+    (
+        "storageBlobDataContributor",
+        "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+        "Microsoft.Storage/storageAccounts/blobServices/containers",
+        Who::Person,
+    ),
+    (
+        "storageQueueDataContributor",
+        "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+        "Microsoft.Storage/storageAccounts",
+        Who::App,
+    ),
+    (
+        "storageTableDataContributor",
+        "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+        "Microsoft.Storage/storageAccounts",
+        Who::App,
+    ),
+    (
+        "keyVaultSecretsUser",
+        "4633458b-17de-408a-b874-0445c86b69e6",
+        "Microsoft.KeyVault/vaults",
+        Who::App,
+    ),
+    (
+        "keyVaultSecretsOfficer",
+        "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+        "Microsoft.KeyVault/vaults",
+        Who::Person,
+    ),
+    (
+        "monitoringMetricsPublisher",
+        "3913510d-42f4-4e42-8a64-420c390055eb",
+        "Microsoft.Insights/components",
+        Who::App,
+    ),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -43,9 +88,14 @@ pub fn check(infra: &Infra) -> Vec<String> {
                 }
             }
         }
-        for kind in ["Microsoft.Authorization/roleDefinitions", "Microsoft.KeyVault/vaults/accessPolicies"] {
+        for kind in
+            ["Microsoft.Authorization/roleDefinitions", "Microsoft.KeyVault/vaults/accessPolicies"]
+        {
             for odd in scenario.deployment.of_kind(kind) {
-                found.push(format!("{}:{}: {kind} is a right of its own kind: assign a role of {FILE}", odd.path, odd.at.line));
+                found.push(format!(
+                    "{}:{}: {kind} is a right of its own kind: assign a role of {FILE}",
+                    odd.path, odd.at.line
+                ));
             }
         }
     }
@@ -78,7 +128,10 @@ fn guids(infra: &Infra, found: &mut Vec<String>) {
     for (path, file) in &infra.files {
         for (number, line) in file.text.lines().enumerate() {
             if looks_like_guid(line) {
-                found.push(format!("{path}:{}: a GUID stands here: give it a name in {FILE} and load it", number + 1));
+                found.push(format!(
+                    "{path}:{}: a GUID stands here: give it a name in {FILE} and load it",
+                    number + 1
+                ));
             }
         }
     }
@@ -97,14 +150,20 @@ fn assignment(scenario: &Scenario, role: &Deployed) -> Vec<String> {
     let mut found = Vec::new();
     let text = |name: &str| role.body.pointer(name).and_then(Value::as_str).unwrap_or_default();
     let guid = text("/properties/roleDefinitionId").rsplit('/').next().unwrap_or_default();
-    let scope = role.id.rsplit_once("/providers/Microsoft.Authorization/").map_or("", |(scope, _)| scope);
+    let scope =
+        role.id.rsplit_once("/providers/Microsoft.Authorization/").map_or("", |(scope, _)| scope);
     let principal = text("/properties/principalId");
     let person = scenario.given.get("principalId").and_then(Value::as_str);
     if text("/properties/principalType").is_empty() {
         found.push("the role assignment has no `principalType`: without it a new identity may not be found yet".to_owned());
     }
-    if !text("/properties/roleDefinitionId").starts_with("/subscriptions/") || text("/properties/roleDefinitionId").contains("/resourceGroups/") {
-        found.push("`roleDefinitionId` is no id of the subscription: use subscriptionResourceId()".to_owned());
+    if !text("/properties/roleDefinitionId").starts_with("/subscriptions/")
+        || text("/properties/roleDefinitionId").contains("/resourceGroups/")
+    {
+        found.push(
+            "`roleDefinitionId` is no id of the subscription: use subscriptionResourceId()"
+                .to_owned(),
+        );
     }
     let parts = [scope, principal, guid].map(|part| Value::String(part.to_owned()));
     if role.body.get("name") != Some(&crate::eval::guid(&parts)) {
@@ -127,19 +186,29 @@ fn assignment(scenario: &Scenario, role: &Deployed) -> Vec<String> {
         let to = if to_person { "a person" } else { "the app" };
         found.push(format!("`{name}` is assigned to {to}"));
     }
-    if !to_person && !value::text(&role.body["properties"]["principalId"]).contains("identity.properties.principalId") {
+    if !to_person
+        && !value::text(&role.body["properties"]["principalId"])
+            .contains("identity.properties.principalId")
+    {
         found.push(format!("`{name}` is assigned to {principal}, not to the watcher's identity"));
     }
     let condition = text("/properties/condition");
-    if *name == "logAnalyticsDataReader" && (condition.is_empty() || text("/properties/conditionVersion") != "2.0") {
-        found.push("`logAnalyticsDataReader` has no condition of version 2.0: it could read all tables".to_owned());
+    if *name == "logAnalyticsDataReader"
+        && (condition.is_empty() || text("/properties/conditionVersion") != "2.0")
+    {
+        found.push(
+            "`logAnalyticsDataReader` has no condition of version 2.0: it could read all tables"
+                .to_owned(),
+        );
     }
     found
 }
 
 /// The type in a resource id.
 fn kind_of(id: &str) -> String {
-    let Some((_, own)) = id.rsplit_once("/providers/") else { return "a resource group".to_owned() };
+    let Some((_, own)) = id.rsplit_once("/providers/") else {
+        return "a resource group".to_owned();
+    };
     let parts: Vec<&str> = own.split('/').collect();
     let kinds: Vec<&str> = parts.iter().skip(1).step_by(2).copied().collect();
     format!("{}/{}", parts[0], kinds.join("/"))

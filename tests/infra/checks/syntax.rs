@@ -6,7 +6,9 @@ use crate::sources::Infra;
 pub fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     for path in infra.texts.keys().filter(|path| path.ends_with(".bicepparam")) {
-        found.push(format!("{path}: azd would take it, and these checks cannot read it: write {path}.json"));
+        found.push(format!(
+            "{path}: azd would take it, and these checks cannot read it: write {path}.json"
+        ));
     }
     for file in infra.files.values() {
         let mut say = |at: crate::bicep::ast::At, text: &str| {
@@ -30,7 +32,10 @@ pub fn check(infra: &Infra) -> Vec<String> {
         let kinds = file.params.iter().map(|param| (param.at, &param.kind));
         for (at, kind) in kinds.chain(file.outputs.iter().map(|output| (output.at, &output.kind))) {
             if kind.starts_with("resourceInput") || kind.starts_with("resourceOutput") {
-                say(at, "a type taken from a resource: write `object` and say in the description what");
+                say(
+                    at,
+                    "a type taken from a resource: write `object` and say in the description what",
+                );
             }
         }
         for node in odd(file) {

@@ -10,7 +10,9 @@ const FILE: &str = "infra/tables.json";
 /// What the queries of the presets read.
 pub fn read_by_presets() -> BTreeSet<String> {
     let queries = presets::all().iter().filter_map(|preset| preset.spec.query.as_deref());
-    queries.flat_map(|query| kql::outline(query).expect("a query that can be read").tables).collect()
+    queries
+        .flat_map(|query| kql::outline(query).expect("a query that can be read").tables)
+        .collect()
 }
 
 pub fn check(infra: &Infra) -> Vec<String> {
@@ -28,7 +30,9 @@ pub fn check(infra: &Infra) -> Vec<String> {
     }
     for table in &listed {
         if !read.contains(table) {
-            found.push(format!("{FILE}: no preset reads `{table}`: remove it, nobody needs the right"));
+            found.push(format!(
+                "{FILE}: no preset reads `{table}`: remove it, nobody needs the right"
+            ));
         }
     }
     found.extend(conditions(infra));

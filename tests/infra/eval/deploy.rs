@@ -48,7 +48,8 @@ const GROUP: (&str, &str) = ("00000000-1111-4222-8333-444444444444", "rg-hsmwatc
 
 /// Deploys a template with these parameters.
 pub fn deploy(infra: &Infra, root: &File, given: &BTreeMap<String, Value>) -> Deployment {
-    let shared = Rc::new(Shared { infra, faults: RefCell::default(), refusals: RefCell::default() });
+    let shared =
+        Rc::new(Shared { infra, faults: RefCell::default(), refusals: RefCell::default() });
     let place = Place { subscription: GROUP.0.to_owned(), group: GROUP.1.to_owned() };
     let Some(root) = infra.files.get(&root.path) else { return Deployment::default() };
     let frame = Rc::new(Frame::new(Rc::clone(&shared), root, place, given.clone()));

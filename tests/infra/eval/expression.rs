@@ -41,7 +41,11 @@ impl<'i> Frame<'i> {
                 Value::Bool(false) => self.eval(&parts[2], locals),
                 condition if is_unknown(&condition) => {
                     let (yes, no) = (self.eval(&parts[1], locals), self.eval(&parts[2], locals));
-                    if yes == no { yes } else { unknown(&format!("{} or {}", text(&yes), text(&no))) }
+                    if yes == no {
+                        yes
+                    } else {
+                        unknown(&format!("{} or {}", text(&yes), text(&no)))
+                    }
                 }
                 other => self.fault(node.at, &format!("a condition is {}", kind(&other))),
             },
@@ -68,8 +72,12 @@ impl<'i> Frame<'i> {
                 json!(items.iter().enumerate().map(turn).collect::<Vec<_>>())
             }
             Kind::If(_) => self.fault(node.at, "a condition stands where only resources have one"),
-            Kind::Lambda { .. } => self.fault(node.at, "a lambda stands where no function takes one"),
-            Kind::Other(_) => self.fault(node.at, "is not read by these checks: write it more simply"),
+            Kind::Lambda { .. } => {
+                self.fault(node.at, "a lambda stands where no function takes one")
+            }
+            Kind::Other(_) => {
+                self.fault(node.at, "is not read by these checks: write it more simply")
+            }
         }
     }
 
@@ -119,9 +127,7 @@ impl<'i> Frame<'i> {
                 None => self.fault(node.at, &format!("there is no property `{name}`")),
             },
             Value::Null if safe => Value::Null,
-            value if is_wholly_unknown(&value) => {
-                unknown(&format!("{}.{name}", text(&value)))
-            }
+            value if is_wholly_unknown(&value) => unknown(&format!("{}.{name}", text(&value))),
             value => self.fault(node.at, &format!("`.{name}` of {}", kind(&value))),
         }
     }
@@ -180,7 +186,8 @@ impl<'i> Frame<'i> {
             ("=~", ..) => json!(lower(&left) == lower(&right)),
             ("!~", ..) => json!(lower(&left) != lower(&right)),
             (_, Value::Number(one), Value::Number(two)) => {
-                let (one, two) = (one.as_i64().unwrap_or_default(), two.as_i64().unwrap_or_default());
+                let (one, two) =
+                    (one.as_i64().unwrap_or_default(), two.as_i64().unwrap_or_default());
                 match op {
                     "+" => json!(one + two),
                     "-" => json!(one - two),
@@ -216,9 +223,10 @@ impl<'i> Frame<'i> {
             ("resourceGroup", [group_name]) => {
                 group(&Place { group: (*group_name).to_owned(), ..self.place.clone() })
             }
-            ("resourceGroup", [subscription, name]) => {
-                group(&Place { subscription: (*subscription).to_owned(), group: (*name).to_owned() })
-            }
+            ("resourceGroup", [subscription, name]) => group(&Place {
+                subscription: (*subscription).to_owned(),
+                group: (*name).to_owned(),
+            }),
             ("subscription", []) => json!({
                 "id": format!("/subscriptions/{}", self.place.subscription),
                 "subscriptionId": self.place.subscription,
@@ -325,7 +333,9 @@ impl<'i> Frame<'i> {
                 });
                 json!(sorted)
             }
-            _ => self.fault(node.at, &format!("`{name}` with a lambda is not read by these checks")),
+            _ => {
+                self.fault(node.at, &format!("`{name}` with a lambda is not read by these checks"))
+            }
         }
     }
 }

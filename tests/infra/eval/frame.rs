@@ -2,8 +2,8 @@
 
 use super::expression::Locals;
 use super::value::{REFERENCE, fits, kind, unknown};
-use crate::bicep::constraints::misfit;
 use crate::bicep::ast::{At, Block, File, Kind, Node, Output};
+use crate::bicep::constraints::misfit;
 use crate::sources::{Infra, beside};
 use serde_json::{Map, Value, json};
 use std::cell::{OnceCell, RefCell};
@@ -73,8 +73,7 @@ impl<'i> Frame<'i> {
         place: Place,
         given: BTreeMap<String, Value>,
     ) -> Self {
-        let (known, modules, copies) =
-            (RefCell::default(), RefCell::default(), RefCell::default());
+        let (known, modules, copies) = (RefCell::default(), RefCell::default(), RefCell::default());
         let mut blocks = BTreeMap::new();
         for module in &file.modules {
             blocks.insert(module.symbol.as_str(), (module, None));
@@ -102,7 +101,9 @@ impl<'i> Frame<'i> {
     /// What a name stands for, besides those of loops and lambdas.
     pub fn name(&self, name: &str, at: At) -> Value {
         if let Some(found) = self.known.borrow().get(name) {
-            return found.clone().unwrap_or_else(|| self.fault(at, &format!("`{name}` needs itself")));
+            return found
+                .clone()
+                .unwrap_or_else(|| self.fault(at, &format!("`{name}` needs itself")));
         }
         if let Some(param) = self.file.param(name) {
             let value = match (self.given.get(name), &param.default) {
@@ -212,10 +213,12 @@ impl<'i> Frame<'i> {
             if name == "id" {
                 return json!(copies.iter().map(|copy| self.id(block, copy)).collect::<Vec<_>>());
             }
-            return self.fault(at, &format!("`{}` is a loop: say which with [index]", block.symbol));
+            return self
+                .fault(at, &format!("`{}` is a loop: say which with [index]", block.symbol));
         }
         let Some(copy) = copies.get(index.unwrap_or(0)).cloned() else {
-            return self.fault(at, &format!("`{}` has no item {}", block.symbol, index.unwrap_or(0)));
+            return self
+                .fault(at, &format!("`{}` has no item {}", block.symbol, index.unwrap_or(0)));
         };
         let module = self.is_module(block);
         match name {
@@ -343,6 +346,7 @@ impl<'i> Frame<'i> {
 pub fn resource_id(scope: &str, kind: &str, name: &str) -> String {
     let mut parts = kind.split('/');
     let provider = parts.next().unwrap_or_default();
-    let pairs: String = parts.zip(name.split('/')).map(|(kind, name)| format!("/{kind}/{name}")).collect();
+    let pairs: String =
+        parts.zip(name.split('/')).map(|(kind, name)| format!("/{kind}/{name}")).collect();
     format!("{scope}/providers/{provider}{pairs}")
 }

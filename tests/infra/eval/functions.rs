@@ -65,7 +65,9 @@ pub fn guid(args: &[Value]) -> Value {
 
 fn of_texts(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     let strings: Option<Vec<&str>> = args.iter().map(Value::as_str).collect();
-    let number = |at: usize| args.get(at).and_then(Value::as_i64).map(|n| usize::try_from(n.max(0)).unwrap_or(0));
+    let number = |at: usize| {
+        args.get(at).and_then(Value::as_i64).map(|n| usize::try_from(n.max(0)).unwrap_or(0))
+    };
     let wrong = || Some(Err(format!("`{name}` does not take ({})", kinds(args))));
     Some(Ok(match (name, strings.as_deref(), args) {
         ("toLower", Some([one]), _) => json!(one.to_lowercase()),
@@ -82,7 +84,9 @@ fn of_texts(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         ("indexOf", Some([one, two]), _) => {
             json!(one.find(two).map_or(-1, |at| i64::try_from(at).unwrap_or(-1)))
         }
-        ("uriComponent" | "base64" | "uri", Some(all), _) => unknown(&format!("{name}({})", all.join(", "))),
+        ("uriComponent" | "base64" | "uri", Some(all), _) => {
+            unknown(&format!("{name}({})", all.join(", ")))
+        }
         ("int", Some([one]), _) => match one.parse::<i64>() {
             Ok(number) => json!(number),
             Err(_) => return Some(Err(format!("`int` of `{one}`"))),
@@ -120,7 +124,8 @@ fn of_texts(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         }
         (
             "toLower" | "toUpper" | "trim" | "replace" | "split" | "startsWith" | "endsWith"
-            | "uriComponent" | "base64" | "uri" | "int" | "bool" | "json" | "substring" | "format" | "padLeft",
+            | "uriComponent" | "base64" | "uri" | "int" | "bool" | "json" | "substring" | "format"
+            | "padLeft",
             ..,
         ) => return wrong(),
         _ => return None,
@@ -176,7 +181,12 @@ fn of_lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
             json!(lists.iter().filter_map(Value::as_array).flatten().collect::<Vec<_>>())
         }
         ("indexOf", [Value::Array(items), one]) => {
-            json!(items.iter().position(|item| item == one).map_or(-1, |at| i64::try_from(at).unwrap_or(-1)))
+            json!(
+                items
+                    .iter()
+                    .position(|item| item == one)
+                    .map_or(-1, |at| i64::try_from(at).unwrap_or(-1))
+            )
         }
         ("array", [value @ Value::Array(_)]) => value.clone(),
         ("array", [value]) => json!([value]),
@@ -184,7 +194,12 @@ fn of_lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         ("items", [Value::Object(map)]) => {
             let mut pairs: Vec<_> = map.iter().collect();
             pairs.sort_by(|one, two| one.0.cmp(two.0));
-            json!(pairs.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>())
+            json!(
+                pairs
+                    .iter()
+                    .map(|(key, value)| json!({ "key": key, "value": value }))
+                    .collect::<Vec<_>>()
+            )
         }
         ("objectKeys", [Value::Object(map)]) => json!(map.keys().collect::<Vec<_>>()),
         ("shallowMerge", [Value::Array(maps)]) => return Some(merged(maps)),
@@ -194,8 +209,9 @@ fn of_lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         ("max", all) => json!(all.iter().filter_map(Value::as_i64).max()),
         ("coalesce", all) => all.iter().find(|value| !value.is_null()).cloned().unwrap_or_default(),
         (
-            "length" | "contains" | "concat" | "union" | "intersection" | "join" | "first" | "last" | "take" | "skip"
-            | "indexOf" | "range" | "flatten" | "array" | "items" | "objectKeys" | "shallowMerge",
+            "length" | "contains" | "concat" | "union" | "intersection" | "join" | "first" | "last"
+            | "take" | "skip" | "indexOf" | "range" | "flatten" | "array" | "items" | "objectKeys"
+            | "shallowMerge",
             _,
         ) => return Some(Err(format!("`{name}` does not take ({})", kinds(args)))),
         _ => return None,

@@ -11,6 +11,6 @@ mod functions;
 mod scenario;
 pub mod value;
 
-pub use deploy::{Deployed, Deployment};
+pub use deploy::{Deployed, Deployment, deploy};
 pub use functions::guid;
 pub use scenario::{Scenario, faults_of_pairs, scenarios};

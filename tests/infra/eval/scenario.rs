@@ -24,7 +24,8 @@ pub struct Scenario {
 impl Scenario {
     /// The value of a parameter, given or by default.
     pub fn param(&self, infra: &Infra, name: &str) -> Option<Value> {
-        let default = || infra.files.get(&self.root)?.param(name)?.default.as_ref().and_then(literal);
+        let default =
+            || infra.files.get(&self.root)?.param(name)?.default.as_ref().and_then(literal);
         self.given.get(name).cloned().or_else(default)
     }
 }
@@ -82,13 +83,15 @@ pub fn faults_of_pairs(infra: &Infra) -> Vec<String> {
     for root in infra.roots() {
         let base = base(root);
         // Only what steers: a switch, a choice, something that is there or not.
-        let steers = |param: &&Param| !matches!(param.kind.as_str(), "int") || param.allowed().is_none();
+        let steers =
+            |param: &&Param| !matches!(param.kind.as_str(), "int") || param.allowed().is_none();
         let params: Vec<&Param> = root.params.iter().filter(steers).collect();
         for (at, one) in params.iter().enumerate() {
             for other in params.iter().skip(at + 1) {
-                let (Some(first), Some(second)) =
-                    (others(one, base.get(&one.name)).pop(), others(other, base.get(&other.name)).pop())
-                else {
+                let (Some(first), Some(second)) = (
+                    others(one, base.get(&one.name)).pop(),
+                    others(other, base.get(&other.name)).pop(),
+                ) else {
                     continue;
                 };
                 let mut given = base.clone();
@@ -123,7 +126,9 @@ fn others(param: &Param, now: Option<&Value>) -> Vec<Value> {
         (Some(allowed), _) => values.extend(allowed),
         (None, "bool") => values.extend([json!(false), json!(true)]),
         (None, "int") => {
-            values.extend(["minValue", "maxValue"].iter().filter_map(|b| param.bound(b)).map(|n| json!(n)));
+            values.extend(
+                ["minValue", "maxValue"].iter().filter_map(|b| param.bound(b)).map(|n| json!(n)),
+            );
         }
         (None, "string") => values.extend([json!(""), sample(param)]),
         (None, "array") => values.extend([json!([]), sample(param)]),

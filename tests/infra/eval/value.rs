@@ -68,9 +68,9 @@ pub fn fits(declared: &str, value: &Value) -> bool {
         "bool" => value.is_boolean(),
         "array" => value.is_array(),
         "object" => value.is_object(),
-        _ if declared.starts_with('\'') => declared
-            .split('|')
-            .any(|one| value.as_str() == Some(one.trim_matches('\''))),
+        _ if declared.starts_with('\'') => {
+            declared.split('|').any(|one| value.as_str() == Some(one.trim_matches('\'')))
+        }
         _ if declared.starts_with('{') => value.is_object(),
         _ => true,
     }

@@ -35,7 +35,8 @@ fn blocks<'i>(infra: &'i Infra, row: &Row) -> Vec<(&'i File, &'i Block)> {
 
 /// The property at the end of a path, also where an object stands in one branch of a condition or in a call.
 fn entry<'n>(node: &'n Node, path: &str) -> Option<&'n Entry> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let (first, rest) =
+        path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
     match &node.kind {
         Kind::Object(_) => {
             let found = node.get(first)?;
@@ -114,17 +115,23 @@ fn mutants(infra: &Infra, row: &Row) -> Vec<Infra> {
             .filter(|file| Some(file.path.as_str()) == row.on.root)
             .flat_map(|file| file.all_resources_with())
             .filter(|(_, block)| block.target == super::row::DIAGNOSTICS)
-            .filter_map(|(file, block)| Some((file, entry(block.body(), &format!("properties.{to}"))?)))
+            .filter_map(|(file, block)| {
+                Some((file, entry(block.body(), &format!("properties.{to}"))?))
+            })
             .map(|(file, entry)| edited(infra, file, entry.span, ""))
             .collect(),
         Must::Log { by, name } => {
-            let places: BTreeSet<&str> = blocks(infra, row).iter().map(|(file, _)| file.path.as_str()).collect();
+            let places: BTreeSet<&str> =
+                blocks(infra, row).iter().map(|(file, _)| file.path.as_str()).collect();
             items(infra, by, name)
                 .into_iter()
                 .filter(|(file, _)| places.contains(file.path.as_str()))
                 .flat_map(|(file, item)| {
                     let enabled = item.get("enabled").expect("a log says whether it is enabled");
-                    [edited(infra, file, item.span, ""), edited(infra, file, enabled.value.span, "false")]
+                    [
+                        edited(infra, file, item.span, ""),
+                        edited(infra, file, enabled.value.span, "false"),
+                    ]
                 })
                 .collect()
         }
@@ -199,10 +206,14 @@ fn a_row_fails_when_its_resource_is_gone() {
 fn a_parameter_that_can_weaken_a_row_is_found() {
     let infra = crate::repository();
     let path = "infra/modules/archive.bicep";
-    let text = infra.text(path).replace("allowSharedKeyAccess: false", "allowSharedKeyAccess: sku == 'Standard_GRS'");
+    let text = infra
+        .text(path)
+        .replace("allowSharedKeyAccess: false", "allowSharedKeyAccess: sku == 'Standard_GRS'");
     let row = rows().into_iter().find(|row| row.name == "storage_has_no_shared_keys").expect("it");
     assert_eq!(
         row.faults(&infra.with(path, text)),
-        ["infra/modules/archive.bicep:29: storage_has_no_shared_keys: `properties.allowSharedKeyAccess` is true: it must be false"]
+        [
+            "infra/modules/archive.bicep:29: storage_has_no_shared_keys: `properties.allowSharedKeyAccess` is true: it must be false"
+        ]
     );
 }

@@ -72,7 +72,10 @@ impl Row {
 
     fn applies(&self, infra: &Infra, scenario: &Scenario) -> bool {
         self.on.root.is_none_or(|root| scenario.root == root)
-            && self.when.iter().all(|(name, value)| scenario.param(infra, name).as_ref() == Some(value))
+            && self
+                .when
+                .iter()
+                .all(|(name, value)| scenario.param(infra, name).as_ref() == Some(value))
     }
 
     /// The resources that the row is about.
@@ -103,10 +106,12 @@ impl Row {
             },
             Must::NotBe(path) => at(path).map(|found| format!("`{path}` is {found}: remove it")),
             Must::Log { by, name } => {
-                let sent = settings(scenario, resource).iter().any(|setting| {
-                    sends(setting, by, name) && goes_to(setting, "workspaceId")
-                });
-                (!sent).then(|| format!("no diagnostic setting sends `{by}` {name} to a workspace: add one"))
+                let sent = settings(scenario, resource)
+                    .iter()
+                    .any(|setting| sends(setting, by, name) && goes_to(setting, "workspaceId"));
+                (!sent).then(|| {
+                    format!("no diagnostic setting sends `{by}` {name} to a workspace: add one")
+                })
             }
             Must::SendTo(to) => {
                 let sent = settings(scenario, resource).iter().any(|setting| goes_to(setting, to));
@@ -128,7 +133,11 @@ impl Row {
 /// The diagnostic settings of a resource.
 fn settings<'s>(scenario: &'s Scenario, resource: &Deployed) -> Vec<&'s Deployed> {
     let start = format!("{}/providers/{DIAGNOSTICS}/", resource.id);
-    scenario.deployment.of_kind(DIAGNOSTICS).filter(|setting| setting.id.starts_with(&start)).collect()
+    scenario
+        .deployment
+        .of_kind(DIAGNOSTICS)
+        .filter(|setting| setting.id.starts_with(&start))
+        .collect()
 }
 
 fn sends(setting: &Deployed, by: &str, name: &str) -> bool {

@@ -128,7 +128,8 @@ posture! {
     app_takes_https_only: SITE, be("properties.httpsOnly", true);
     app_takes_tls_1_2: SITE, be("properties.siteConfig.minTlsVersion", "1.2");
     app_publishing_takes_tls_1_2: SITE, be("properties.siteConfig.scmMinTlsVersion", "1.2");
-    app_has_no_ftp: SITE, be("properties.siteConfig.ftpsState", "Disabled");
+    // Flex Consumption has no FTP and refuses the setting; `ftp` below is off as well.
+    app_says_nothing_of_ftp: SITE, Must::NotBe("properties.siteConfig.ftpsState");
     app_is_not_debugged_from_afar: SITE, be("properties.siteConfig.remoteDebuggingEnabled", false);
     app_has_no_affinity: SITE, be("properties.clientAffinityEnabled", false);
     app_has_an_identity_of_its_own: SITE, be("identity.type", "UserAssigned");
