@@ -45,20 +45,22 @@ const INSIDE: Duration = Duration::from_secs(140);
 
 const AFTER: &str = "\
 Examples:
-  hsmwatch doctor                             everything that the configuration names
-  hsmwatch doctor --hsm /subscriptions/…      without a configuration: is the logging of this HSM set up?
-  hsmwatch doctor --subscription ID           the same for every HSM in a subscription
-  hsmwatch doctor --app hsmwatch-x1           the deployed app, and what it says of itself
+  hsmwatch doctor                           everything that the configuration names
+  hsmwatch doctor --hsm /subscriptions/…    without a configuration: is this HSM's log set up?
+  hsmwatch doctor --subscription ID         the same for every HSM in a subscription
+  hsmwatch doctor --app hsmwatch-x1         the deployed app, and what it says of itself
   hsmwatch doctor --format json | jq '.checks[] | select(.verdict == \"fail\")'
 
-It reads, and changes nothing, save for one document in the state store, which it writes and deletes at once.
-Receivers get a connection, and not a byte. It needs no right that it cannot do without: what this identity may
-not see is a warning that says who may, and the rest goes on.
+It reads, and changes nothing, save for one document in the state store, which it writes and
+deletes at once (a container that is not there yet is made, as by the first run). Receivers get a
+connection, and not a byte. What this identity may not see is a warning that says who may, and the
+rest goes on.
 
 As JSON: {version, at, checks: [{id, title, subject, verdict, seen, cure: {az, portal, text}}],
   summary: {ok, warn, fail, skipped}, app: {name, report} or null}
-A verdict is ok, warn, fail or skipped; `subject` and `cure` may be null, and so may each field of `cure`.
-`az` holds commands, one a line. `app.report` has the same shape; `summary` counts both.
+A verdict is ok, warn, fail or skipped; `subject` and `cure` may be null, and so may each field of
+a cure. `az` holds commands, one a line. `app.report` has the same shape, without `app`; the
+summary counts both.
 
 ";
 

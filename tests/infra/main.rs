@@ -9,6 +9,8 @@
 mod bicep;
 mod checks;
 mod eval;
+mod handler;
+mod mutants;
 mod posture;
 mod sources;
 

@@ -13,11 +13,11 @@ const OTHERS: [&str; 3] = ["README.md", "docs/functions.md", "host.json"];
 
 /// `infra/` and what it must agree with. A mutant is the same with one text changed.
 #[derive(Clone, Default)]
-pub struct Infra {
+pub(crate) struct Infra {
     /// All texts by path.
-    pub texts: BTreeMap<String, String>,
+    pub(crate) texts: BTreeMap<String, Arc<str>>,
     /// The Bicep files among them.
-    pub files: BTreeMap<String, Arc<File>>,
+    pub(crate) files: BTreeMap<String, Arc<File>>,
     /// Only these parameters are tried at other values; `None`: all.
     tried: Option<&'static [&'static str]>,
     scenarios: OnceLock<Arc<Vec<Arc<Scenario>>>>,
@@ -27,32 +27,32 @@ pub struct Infra {
 
 impl Infra {
     /// What is in the repository. Every file below `infra/`, `function-defs/` and `src/` counts.
-    pub fn of_repository() -> Self {
+    pub(crate) fn of_repository() -> Self {
         let mut texts = BTreeMap::new();
         for folder in ["infra", "function-defs", "src"] {
             walk(Path::new(env!("CARGO_MANIFEST_DIR")), folder, &mut texts);
         }
         for path in OTHERS {
             let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
-            texts.insert(path.to_owned(), text.expect(path));
+            texts.insert(path.to_owned(), text.expect(path).into());
         }
         Self::of(texts)
     }
 
-    pub fn of(texts: BTreeMap<String, String>) -> Self {
-        let bicep = texts.iter().filter(|(path, _)| path.ends_with(".bicep"));
+    pub(crate) fn of(texts: BTreeMap<String, Arc<str>>) -> Self {
+        let bicep = texts.iter().filter(|(path, _)| has_extension(path, "bicep"));
         let files =
             bicep.map(|(path, text)| (path.clone(), Arc::new(bicep::read(path, text)))).collect();
         Self { texts, files, tried: None, scenarios: OnceLock::new(), untouched: BTreeMap::new() }
     }
 
     /// The same with another text at this path.
-    pub fn with(&self, path: &str, text: impl Into<String>) -> Self {
+    pub(crate) fn with(&self, path: &str, text: impl Into<String>) -> Self {
         let mut changed = self.clone();
         changed.scenarios = OnceLock::new();
         changed.untouched.clear();
         for root in self.roots() {
-            let loaded = path.starts_with("infra/") && path.ends_with(".json");
+            let loaded = path.starts_with("infra/") && has_extension(path, "json");
             if !loaded && root.path != path && !self.modules_of(&root.path).contains(path) {
                 let of_root = |scenario: &&Arc<Scenario>| scenario.root == root.path;
                 let kept = self.scenarios().iter().filter(of_root).cloned().collect();
@@ -60,15 +60,15 @@ impl Infra {
             }
         }
         let text = text.into();
-        if path.ends_with(".bicep") {
+        if has_extension(path, "bicep") {
             changed.files.insert(path.to_owned(), Arc::new(bicep::read(path, &text)));
         }
-        changed.texts.insert(path.to_owned(), text);
+        changed.texts.insert(path.to_owned(), text.into());
         changed
     }
 
     /// The same, with fewer parameters tried, for those who have many mutants to look at.
-    pub fn trying(mut self, params: &'static [&'static str]) -> Self {
+    pub(crate) fn trying(mut self, params: &'static [&'static str]) -> Self {
         self.tried = Some(params);
         self.scenarios = OnceLock::new();
         self.untouched.clear();
@@ -76,16 +76,16 @@ impl Infra {
     }
 
     /// Whether a parameter is tried at other values.
-    pub fn tries(&self, param: &str) -> bool {
+    pub(crate) fn tries(&self, param: &str) -> bool {
         self.tried.is_none_or(|params| params.contains(&param))
     }
 
-    pub fn text(&self, path: &str) -> &str {
-        self.texts.get(path).map_or("", String::as_str)
+    pub(crate) fn text(&self, path: &str) -> &str {
+        self.texts.get(path).map_or("", |text| &**text)
     }
 
     /// What the templates come to.
-    pub fn scenarios(&self) -> Arc<Vec<Arc<Scenario>>> {
+    pub(crate) fn scenarios(&self) -> Arc<Vec<Arc<Scenario>>> {
         let of_root = |root: &&File| match self.untouched.get(&root.path) {
             Some(kept) => kept.clone(),
             None => eval::scenarios(self, root),
@@ -95,13 +95,13 @@ impl Infra {
     }
 
     /// A JSON file, or why there is none.
-    pub fn json(&self, path: &str) -> Result<Value, String> {
+    pub(crate) fn json(&self, path: &str) -> Result<Value, String> {
         let text = self.texts.get(path).ok_or_else(|| format!("{path}: is missing: write it"))?;
         serde_json::from_str(text).map_err(|e| format!("{path}: is no JSON: {e}"))
     }
 
     /// The templates that people deploy: those that no other file names as a module.
-    pub fn roots(&self) -> Vec<&File> {
+    pub(crate) fn roots(&self) -> Vec<&File> {
         let files = || self.files.values().map(Arc::as_ref);
         let named: Vec<String> = files()
             .flat_map(|file| file.modules.iter().map(|module| beside(&file.path, &module.target)))
@@ -110,7 +110,7 @@ impl Infra {
     }
 
     /// The modules that a template uses, directly or not.
-    pub fn modules_of(&self, root: &str) -> BTreeSet<String> {
+    pub(crate) fn modules_of(&self, root: &str) -> BTreeSet<String> {
         let mut all = BTreeSet::new();
         let mut next = vec![root.to_owned()];
         while let Some(path) = next.pop() {
@@ -126,8 +126,13 @@ impl Infra {
     }
 }
 
+/// Whether a file is of this kind.
+pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|own| own == extension)
+}
+
 /// The path that `target` means in the file at `path`.
-pub fn beside(path: &str, target: &str) -> String {
+pub(crate) fn beside(path: &str, target: &str) -> String {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in target.split('/') {
@@ -142,7 +147,7 @@ pub fn beside(path: &str, target: &str) -> String {
     parts.join("/")
 }
 
-fn walk(root: &Path, folder: &str, texts: &mut BTreeMap<String, String>) {
+fn walk(root: &Path, folder: &str, texts: &mut BTreeMap<String, Arc<str>>) {
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return };
     for entry in entries {
         let entry = entry.expect("a folder that can be listed");
@@ -150,7 +155,7 @@ fn walk(root: &Path, folder: &str, texts: &mut BTreeMap<String, String>) {
         if entry.file_type().expect("a kind").is_dir() {
             walk(root, &path, texts);
         } else if let Ok(text) = fs::read_to_string(entry.path()) {
-            texts.insert(path, text);
+            texts.insert(path, text.into());
         }
     }
 }

@@ -120,6 +120,7 @@ pub fn is_guid(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const SUB: &str = "/subscriptions/00000000-0000-0000-0000-000000000001";
 
@@ -150,6 +151,19 @@ mod tests {
             format!("{SUB}/resourceGroups/{}/{hsm}", "x".repeat(2000)),
         ] {
             assert_eq!(ResourceId::parse(&bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        /// What is taken is safe in a URL's path, and in single words of a shell but for brackets.
+        #[test]
+        fn nothing_but_names_is_taken(group in "\\PC{1,20}", name in "[a-z$'\"`;&|<>()?#%\\\\ .-]{1,12}") {
+            let text = format!("{SUB}/resourceGroups/{group}/providers/A.B/c/{name}");
+            if let Some(id) = ResourceId::parse(&text) {
+                prop_assert!(!id.as_str().contains(|c: char| c.is_control() || c.is_whitespace() || "$'\"`;&|<>?#%\\".contains(c)));
+                prop_assert!(id.as_str().split('/').all(|part| part != ".." && part != "."));
+                prop_assert_eq!(id.as_str().split('/').count(), 9);
+            }
         }
     }
 

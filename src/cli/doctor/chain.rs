@@ -231,8 +231,9 @@ async fn tokens(
     };
     let mut who = None;
     for asked in [query, arm, storage].into_iter().flatten() {
-        checks.push(asked.check);
-        who = who.or(asked.who);
+        let whose = asked.who.clone();
+        checks.push(asked.check(who.as_ref()));
+        who = who.or(whose);
     }
     Identity { checks, who, arm: reachable, may_query }
 }

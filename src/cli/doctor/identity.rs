@@ -49,7 +49,8 @@ impl Who {
             _ => user.is_some(),
         };
         // A managed identity's token says which resource it is.
-        let managed = get(&["xms_mirid"]).and_then(|id| id.rsplit('/').next().map(str::to_owned));
+        let managed = claims.get("xms_mirid").and_then(Json::as_str);
+        let managed = managed.and_then(|id| id.rsplit('/').next()).map(|name| clean(name, 120));
         Some(Self {
             name: user.or(managed).or_else(|| get(&["app_displayname"])),
             oid: get(&["oid"]),
@@ -88,10 +89,22 @@ impl Who {
 
 /// A token for an audience.
 pub(super) struct Asked {
-    pub(super) check: Check,
+    check: Check,
     pub(super) who: Option<Who>,
     /// Whether there is one.
     pub(super) got: bool,
+    audience: String,
+    until: String,
+}
+
+impl Asked {
+    /// The check, shorter if the same identity was named before.
+    pub(super) fn check(self, before: Option<&Who>) -> Check {
+        if before.is_some() && self.who.as_ref() == before {
+            return TOKEN.ok(format!("the same identity{}", self.until)).of(self.audience);
+        }
+        self.check
+    }
 }
 
 /// Asks for a token.
@@ -119,11 +132,23 @@ pub(super) async fn ask(
                 String::new()
             };
             let seen = format!("{}: {whose}{until}", choice.name());
-            Asked { check: check(TOKEN.ok(seen)), who, got: true }
+            Asked {
+                check: check(TOKEN.ok(seen)),
+                who,
+                got: true,
+                audience: audience.to_owned(),
+                until,
+            }
         }
         Err(error) => {
             let failed = TOKEN.fail(error.to_string()).cure(cure(choice, &error));
-            Asked { check: check(failed), who: None, got: false }
+            Asked {
+                check: check(failed),
+                who: None,
+                got: false,
+                audience: audience.to_owned(),
+                until: String::new(),
+            }
         }
     }
 }
@@ -171,7 +196,7 @@ mod tests {
         assert_eq!(who.says(), "user `ada@contoso.com`, object id o-1, tenant t-1");
         assert_eq!(who.principal(), "User");
         let managed = json!({"oid": "o-2", "appid": "a-2", "tid": "t-1", "idtyp": "app",
-            "xms_mirid": "/subscriptions/1/resourcegroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-hsmwatch"});
+            "xms_mirid": "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg-with-a-long-name/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-hsmwatch"});
         let who = Who::of(&token(&managed)).unwrap();
         assert_eq!(who.says(), "app `id-hsmwatch`, object id o-2, client id a-2, tenant t-1");
         assert_eq!(who.principal(), "ServicePrincipal");

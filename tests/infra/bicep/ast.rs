@@ -4,9 +4,9 @@ use std::fmt;
 
 /// A place in a file, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct At {
-    pub line: usize,
-    pub column: usize,
+pub(crate) struct At {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 impl fmt::Display for At {
@@ -17,16 +17,16 @@ impl fmt::Display for At {
 
 /// An expression, where it stands, and its bytes in the text.
 #[derive(Clone, Debug)]
-pub struct Node {
-    pub kind: Kind,
-    pub at: At,
-    pub span: (usize, usize),
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    pub(crate) at: At,
+    pub(crate) span: (usize, usize),
     /// Whether it stands in parentheses of its own.
-    pub closed: bool,
+    pub(crate) closed: bool,
 }
 
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     Text(Vec<Piece>),
     Number(i64),
     Bool(bool),
@@ -65,44 +65,43 @@ pub enum Kind {
         params: Vec<String>,
         body: Box<Node>,
     },
-    /// What these checks do not read, as written.
-    Other(String),
+    /// What these checks do not read.
+    Other,
 }
 
 /// A part of a string.
 #[derive(Clone, Debug)]
-pub enum Piece {
+pub(crate) enum Piece {
     Literal(String),
     Inserted(Node),
 }
 
 /// `[for (item, index) in over: body]`
 #[derive(Clone, Debug)]
-pub struct Loop {
-    pub item: String,
-    pub index: Option<String>,
-    pub over: Node,
-    pub body: Node,
+pub(crate) struct Loop {
+    pub(crate) item: String,
+    pub(crate) index: Option<String>,
+    pub(crate) over: Node,
+    pub(crate) body: Node,
 }
 
 /// A property of an object. `span` is all of it.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    pub key: Vec<Piece>,
-    pub value: Node,
-    pub at: At,
-    pub span: (usize, usize),
+pub(crate) struct Entry {
+    pub(crate) key: Vec<Piece>,
+    pub(crate) value: Node,
+    pub(crate) span: (usize, usize),
 }
 
 impl Entry {
     /// The key, if it is written out.
-    pub fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         literal(&self.key)
     }
 }
 
 /// The text of a string without insertions.
-pub fn literal(pieces: &[Piece]) -> Option<&str> {
+pub(crate) fn literal(pieces: &[Piece]) -> Option<&str> {
     match pieces {
         [] => Some(""),
         [Piece::Literal(text)] => Some(text),
@@ -112,7 +111,7 @@ pub fn literal(pieces: &[Piece]) -> Option<&str> {
 
 impl Node {
     /// The text, if it is a string without insertions.
-    pub fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Text(pieces) => literal(pieces),
             _ => None,
@@ -120,7 +119,7 @@ impl Node {
     }
 
     /// The property of this name, of an object that is written out.
-    pub fn get(&self, name: &str) -> Option<&Entry> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
         match &self.kind {
             Kind::Object(entries) => entries.iter().find(|entry| entry.name() == Some(name)),
             _ => None,
@@ -128,7 +127,7 @@ impl Node {
     }
 
     /// Calls `see` with this node and all below it.
-    pub fn walk<'n>(&'n self, see: &mut dyn FnMut(&'n Self)) {
+    pub(crate) fn walk<'n>(&'n self, see: &mut dyn FnMut(&'n Self)) {
         see(self);
         let pieces = |pieces: &'n [Piece], see: &mut dyn FnMut(&'n Self)| {
             for piece in pieces {
@@ -160,56 +159,55 @@ impl Node {
             }
             Kind::If(parts) => parts.iter().for_each(|part| part.walk(see)),
             Kind::Lambda { body, .. } => body.walk(see),
-            Kind::Number(_) | Kind::Bool(_) | Kind::Null | Kind::Name(_) | Kind::Other(_) => {}
+            Kind::Number(_) | Kind::Bool(_) | Kind::Null | Kind::Name(_) | Kind::Other => {}
         }
     }
 }
 
 /// `@name(args)`
 #[derive(Clone, Debug)]
-pub struct Decorator {
-    pub name: String,
-    pub args: Vec<Node>,
+pub(crate) struct Decorator {
+    pub(crate) name: String,
+    pub(crate) args: Vec<Node>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Param {
-    pub name: String,
+pub(crate) struct Param {
+    pub(crate) name: String,
     /// As written, without blanks.
-    pub kind: String,
-    pub default: Option<Node>,
-    pub decorators: Vec<Decorator>,
-    pub at: At,
-    pub span: (usize, usize),
+    pub(crate) kind: String,
+    pub(crate) default: Option<Node>,
+    pub(crate) decorators: Vec<Decorator>,
+    pub(crate) at: At,
 }
 
 #[derive(Clone, Debug)]
-pub struct Var {
-    pub name: String,
-    pub value: Node,
-    pub at: At,
+pub(crate) struct Var {
+    pub(crate) name: String,
+    pub(crate) value: Node,
+    pub(crate) at: At,
 }
 
 /// A resource or a module.
 #[derive(Clone, Debug)]
-pub struct Block {
-    pub symbol: String,
+pub(crate) struct Block {
+    pub(crate) symbol: String,
     /// A resource's type without the version, or a module's path.
-    pub target: String,
+    pub(crate) target: String,
     /// A resource's api version.
-    pub version: Option<String>,
-    pub existing: bool,
+    pub(crate) version: Option<String>,
+    pub(crate) existing: bool,
     /// The object, with the loop and the condition around it.
-    pub value: Node,
+    pub(crate) value: Node,
     /// Resources that are declared within.
-    pub children: Vec<Self>,
-    pub at: At,
-    pub span: (usize, usize),
+    pub(crate) children: Vec<Self>,
+    pub(crate) at: At,
+    pub(crate) span: (usize, usize),
 }
 
 impl Block {
     /// The object without the loop and the condition around it.
-    pub fn body(&self) -> &Node {
+    pub(crate) fn body(&self) -> &Node {
         let mut node = &self.value;
         loop {
             node = match &node.kind {
@@ -222,52 +220,52 @@ impl Block {
 }
 
 #[derive(Clone, Debug)]
-pub struct Output {
-    pub name: String,
-    pub kind: String,
-    pub value: Node,
-    pub decorators: Vec<Decorator>,
-    pub at: At,
+pub(crate) struct Output {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) value: Node,
+    pub(crate) decorators: Vec<Decorator>,
+    pub(crate) at: At,
 }
 
 /// Something that the grammar does not take.
 #[derive(Clone, Debug)]
-pub struct Fault {
-    pub at: At,
-    pub text: String,
+pub(crate) struct Fault {
+    pub(crate) at: At,
+    pub(crate) text: String,
 }
 
 /// A Bicep file.
 #[derive(Clone, Debug, Default)]
-pub struct File {
-    pub path: String,
-    pub text: String,
-    pub scope: Option<String>,
-    pub params: Vec<Param>,
-    pub vars: Vec<Var>,
-    pub types: Vec<String>,
-    pub resources: Vec<Block>,
-    pub modules: Vec<Block>,
-    pub outputs: Vec<Output>,
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) text: String,
+    pub(crate) scope: Option<String>,
+    pub(crate) params: Vec<Param>,
+    pub(crate) vars: Vec<Var>,
+    pub(crate) types: Vec<String>,
+    pub(crate) resources: Vec<Block>,
+    pub(crate) modules: Vec<Block>,
+    pub(crate) outputs: Vec<Output>,
     /// What the grammar refuses.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// Statements that these checks do not read.
-    pub others: Vec<Fault>,
+    pub(crate) others: Vec<Fault>,
 }
 
 impl File {
     /// The text of `@description`.
-    pub fn description(decorators: &[Decorator]) -> Option<&str> {
+    pub(crate) fn description(decorators: &[Decorator]) -> Option<&str> {
         let of = decorators.iter().find(|decorator| decorator.name == "description")?;
         of.args.first()?.text().filter(|text| !text.trim().is_empty())
     }
 
-    pub fn param(&self, name: &str) -> Option<&Param> {
+    pub(crate) fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
     }
 
     /// All resources, those within others after them.
-    pub fn all_resources(&self) -> Vec<&Block> {
+    pub(crate) fn all_resources(&self) -> Vec<&Block> {
         fn add<'b>(blocks: &'b [Block], all: &mut Vec<&'b Block>) {
             for block in blocks {
                 all.push(block);
@@ -280,12 +278,12 @@ impl File {
     }
 
     /// All resources, each with this file.
-    pub fn all_resources_with(&self) -> Vec<(&Self, &Block)> {
+    pub(crate) fn all_resources_with(&self) -> Vec<(&Self, &Block)> {
         self.all_resources().into_iter().map(|block| (self, block)).collect()
     }
 
     /// Every expression of the file.
-    pub fn walk<'f>(&'f self, see: &mut dyn FnMut(&'f Node)) {
+    pub(crate) fn walk<'f>(&'f self, see: &mut dyn FnMut(&'f Node)) {
         for param in &self.params {
             if let Some(default) = &param.default {
                 default.walk(see);

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 impl Param {
     /// The values of `@allowed`.
-    pub fn allowed(&self) -> Option<Vec<Value>> {
+    pub(crate) fn allowed(&self) -> Option<Vec<Value>> {
         let of = self.decorators.iter().find(|decorator| decorator.name == "allowed")?;
         let Kind::Array(items) = &of.args.first()?.kind else { return None };
         Some(items.iter().filter_map(literal).collect())
     }
 
     /// The number in `@minLength` and its like.
-    pub fn bound(&self, name: &str) -> Option<i64> {
+    pub(crate) fn bound(&self, name: &str) -> Option<i64> {
         let of = self.decorators.iter().find(|decorator| decorator.name == name)?;
         match of.args.first()?.kind {
             Kind::Number(number) => Some(number),
@@ -21,18 +21,18 @@ impl Param {
         }
     }
 
-    pub fn is_secure(&self) -> bool {
+    pub(crate) fn is_secure(&self) -> bool {
         self.decorators.iter().any(|decorator| decorator.name == "secure")
     }
 
     /// Whether a value must be given.
-    pub fn is_required(&self) -> bool {
+    pub(crate) fn is_required(&self) -> bool {
         self.default.is_none() && !self.kind.ends_with('?')
     }
 }
 
 /// A value that is written out.
-pub fn literal(node: &Node) -> Option<Value> {
+pub(crate) fn literal(node: &Node) -> Option<Value> {
     Some(match &node.kind {
         Kind::Text(_) => json!(node.text()?),
         Kind::Number(number) => json!(number),
@@ -50,7 +50,7 @@ pub fn literal(node: &Node) -> Option<Value> {
 }
 
 /// Why a parameter cannot have this value.
-pub fn misfit(param: &Param, value: &Value) -> Result<(), String> {
+pub(crate) fn misfit(param: &Param, value: &Value) -> Result<(), String> {
     if !fits(&param.kind, value) {
         return Err(format!("is {}, not {}", kind(value), param.kind));
     }

@@ -1,7 +1,7 @@
 //! A small model of Bicep.
 
-pub mod ast;
-pub mod constraints;
+pub(crate) mod ast;
+pub(crate) mod constraints;
 mod syntax;
 
-pub use syntax::read;
+pub(crate) use syntax::read;

@@ -9,7 +9,7 @@ use super::ast::{
 use tree_sitter::{Node as Tree, Parser};
 
 /// Reads a file. Whatever the grammar refuses is among its faults.
-pub fn read(path: &str, text: &str) -> File {
+pub(crate) fn read(path: &str, text: &str) -> File {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_bicep::LANGUAGE.into()).expect("a grammar of this version");
     let tree = parser.parse(text, None).expect("no time limit is set");
@@ -63,7 +63,9 @@ impl Reader<'_> {
             let text: String = text.chars().take(40).collect();
             faults.push(Fault { at: at(tree), text: format!("`{text}` is not understood") });
         } else if tree.has_error() {
-            children(tree).into_iter().for_each(|child| self.faults(child, faults));
+            for child in children(tree) {
+                self.faults(child, faults);
+            }
         }
     }
 
@@ -79,7 +81,6 @@ impl Reader<'_> {
             "target_scope_assignment" => {
                 file.scope = last(&parts).and_then(|node| node.text().map(str::to_owned));
             }
-            "metadata_declaration" => {}
             "type_declaration" => file.types.push(first),
             "parameter_declaration" => file.params.push(Param {
                 name: first,
@@ -87,7 +88,6 @@ impl Reader<'_> {
                 default: parts.get(2).map(|part| self.node(*part)),
                 decorators,
                 at: at(tree),
-                span: span(tree),
             }),
             "variable_declaration" => {
                 if let (Some(value), true) = (last(&parts), parts.len() == 2) {
@@ -111,7 +111,7 @@ impl Reader<'_> {
             }
             "resource_declaration" => file.resources.extend(self.block(tree)),
             "module_declaration" => file.modules.extend(self.block(tree)),
-            "ERROR" => {}
+            "metadata_declaration" | "ERROR" => {}
             other => {
                 let what = other.replace('_', " ");
                 let text = format!("a {what} is not read by these checks");
@@ -156,7 +156,9 @@ impl Reader<'_> {
     fn inner(&self, tree: Tree<'_>, found: &mut Vec<Block>) {
         match tree.kind() {
             "for_statement" | "if_statement" => {
-                named(tree).into_iter().for_each(|child| self.inner(child, found));
+                for child in named(tree) {
+                    self.inner(child, found);
+                }
             }
             "object" => {
                 for property in named(tree) {
@@ -176,7 +178,7 @@ impl Reader<'_> {
         let field = |name: &str| tree.child_by_field_name(name).map(|child| self.node(child));
         let safe = || children(tree).iter().any(|child| matches!(child.kind(), ".?" | "?"));
         let new = |kind| Node { kind, at: at(tree), span: span(tree), closed: false };
-        let other = || new(Kind::Other(self.source(tree).to_owned()));
+        let other = || new(Kind::Other);
         let kind = match tree.kind() {
             "string" => Kind::Text(self.pieces(tree)),
             "number" => match self.source(tree).parse() {
@@ -292,7 +294,7 @@ impl Reader<'_> {
             "string" => self.pieces(*key),
             _ => vec![Piece::Literal(self.source(*key).to_owned())],
         };
-        Some(Entry { key, value: self.node(*value), at: at(tree), span: span(tree) })
+        Some(Entry { key, value: self.node(*value), span: span(tree) })
     }
 
     fn pieces(&self, tree: Tree<'_>) -> Vec<Piece> {

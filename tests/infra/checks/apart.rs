@@ -18,7 +18,7 @@ const OF_WATCHER: [&str; 6] = [
 const OF_EVIDENCE: [&str; 2] =
     ["Microsoft.HardwareSecurityModules/", "Microsoft.OperationalInsights/workspaces/tables"];
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = BTreeSet::new();
     let roots: Vec<&str> = infra.roots().iter().map(|root| root.path.as_str()).collect();
     if roots != [LOGGING, WATCHER] {

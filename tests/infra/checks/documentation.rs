@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const README: &str = "infra/README.md";
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     let readme = infra.text(README);
     for file in infra.files.values() {
@@ -55,7 +55,7 @@ fn parameters(readme: &str, root: &File, found: &mut Vec<String>) {
         let wanted = row(param);
         match rows.get(param.name.as_str()) {
             None => {
-                found.push(format!("{README}: \"{heading}\" lacks `{}`: add {wanted}", param.name))
+                found.push(format!("{README}: \"{heading}\" lacks `{}`: add {wanted}", param.name));
             }
             Some((number, line)) if *line != wanted => {
                 found.push(format!(

@@ -5,7 +5,7 @@ use crate::eval::{faults_of_pairs, value::OPEN};
 use crate::sources::Infra;
 use std::collections::BTreeSet;
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     // Each once, with the first parameters that show it.
     let mut say = |text: String| {

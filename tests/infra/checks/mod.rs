@@ -1,6 +1,7 @@
 //! The checks: each a pure function from the texts to sentences with file, line and cure.
 
 mod apart;
+mod deadman;
 mod documentation;
 mod evaluation;
 mod modules;
@@ -16,9 +17,6 @@ mod syntax;
 mod tables;
 
 use crate::sources::Infra;
-
-/// A check.
-pub type Check = fn(&Infra) -> Vec<String>;
 
 /// Each sentence once, with the first parameters that show it: what stands after ` (with `.
 fn once_each(found: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -36,7 +34,7 @@ fn once_each(found: impl IntoIterator<Item = String>) -> Vec<String> {
 macro_rules! checks {
     ($($name:ident),* $(,)?) => {
         /// All of them.
-        pub const ALL: &[(&str, Check)] = &[$((stringify!($name), $name::check)),*];
+        pub(crate) const ALL: &[(&str, fn(&Infra) -> Vec<String>)] = &[$((stringify!($name), $name::check)),*];
 
         mod repository {
             $(#[test]
@@ -62,4 +60,5 @@ checks!(
     documentation,
     parameters,
     privileged,
+    deadman,
 );

@@ -4,7 +4,7 @@ use crate::bicep::ast::{Block, File, Kind, Node};
 use crate::sources::{Infra, beside};
 use std::collections::BTreeSet;
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     let mut used = BTreeSet::new();
     for file in infra.files.values() {

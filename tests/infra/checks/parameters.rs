@@ -7,7 +7,7 @@ use crate::sources::Infra;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     let files = infra
         .texts

@@ -21,7 +21,7 @@ const SWITCHES: [(&str, &str); 3] = [
     ("infra/logging/main.bicep", "enableLocks"),
 ];
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = BTreeSet::new();
     for (root, switch) in SWITCHES {
         if infra
@@ -36,6 +36,7 @@ pub fn check(infra: &Infra) -> Vec<String> {
     }
     for root in infra.roots() {
         let given = |scenario: &&std::sync::Arc<crate::eval::Scenario>| scenario.root == root.path;
+        let mut seen = BTreeSet::new();
         for scenario in infra.scenarios().iter().filter(given) {
             let outputs = &scenario.deployment.outputs;
             for (output, keys) in [
@@ -44,7 +45,12 @@ pub fn check(infra: &Infra) -> Vec<String> {
             ] {
                 shapes(&root.path, output, keys, outputs.get(output), &mut found);
             }
-            switched(infra, root, &scenario.given, &scenario.label, &mut found);
+            // Parameters that change neither acts nor steps need no second look.
+            let acts = ACTS.iter().flat_map(|act| scenario.deployment.of_kind(act));
+            let acts: Vec<String> = acts.map(|act| format!("{} {}", act.id, act.body)).collect();
+            if seen.insert((acts, outputs.get("privilegedSteps").map(Value::to_string))) {
+                switched(infra, root, &scenario.given, &scenario.label, &mut found);
+            }
         }
     }
     super::once_each(found)

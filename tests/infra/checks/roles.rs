@@ -1,7 +1,7 @@
 //! Roles: which there are, who gets which where, and never more.
 
 use crate::eval::{Deployed, Scenario, value};
-use crate::sources::Infra;
+use crate::sources::{Infra, has_extension};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ enum Who {
     Person,
 }
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     table(infra, &mut found);
     guids(infra, &mut found);
@@ -116,8 +116,8 @@ fn table(infra: &Infra, found: &mut Vec<String>) {
             Some(role) if role.1 != guid => found.push(format!("{FILE}: `{name}` is {}, not {guid}", role.1)),
             Some(_) => {}
         }
-        let used = |text: &String| text.contains(&format!("roles.{name}"));
-        if !infra.texts.iter().any(|(path, text)| path.ends_with(".bicep") && used(text)) {
+        let used = |text: &str| text.contains(&format!("roles.{name}"));
+        if !infra.texts.iter().any(|(path, text)| has_extension(path, "bicep") && used(text)) {
             found.push(format!("{FILE}: nobody assigns `{name}`: remove it"));
         }
     }

@@ -37,7 +37,7 @@ const LITERALS: [&str; 7] = [
     "sig=",
 ];
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     for file in infra.files.values() {
         let at = |line: usize| format!("{}:{line}", file.path);

@@ -38,7 +38,7 @@ const SECRETS: [(&str, &str); 4] = [
     ("HSMWATCH_WEBHOOK_SECRET", "hsmwatch-webhook-secret"),
 ];
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = BTreeSet::new();
     let mut set = BTreeSet::new();
     for scenario in infra.scenarios().iter() {
@@ -85,7 +85,7 @@ pub fn check(infra: &Infra) -> Vec<String> {
 }
 
 /// The app's settings, and where they stand.
-pub fn of_app(scenario: &Scenario) -> Option<(String, Map<String, Value>)> {
+pub(crate) fn of_app(scenario: &Scenario) -> Option<(String, Map<String, Value>)> {
     let all = scenario.deployment.of_kind("Microsoft.Web/sites/config");
     let resource = all.into_iter().find(|resource| resource.body["name"] == "appsettings")?;
     let settings = resource.body["properties"].as_object()?.clone();
@@ -149,7 +149,7 @@ fn values(scenario: &Scenario, settings: &Map<String, Value>, say: &mut dyn FnMu
         say(format!("`HSMWATCH_SCHEDULE` is \"{schedule}\": it must be NCRONTAB with seconds"));
     }
     if let Some(level) = text("HSMWATCH_LOG")
-        && level.parse::<tracing::Level>().is_err_or(|level| level < tracing::Level::INFO)
+        && level.parse::<tracing::Level>().map_or(true, |level| level < tracing::Level::INFO)
     {
         say(format!("`HSMWATCH_LOG` is {level}: the dead-man's switch counts lines of level info"));
     }
@@ -157,7 +157,7 @@ fn values(scenario: &Scenario, settings: &Map<String, Value>, say: &mut dyn FnMu
         Some(address) => match BlobPlace::parse(&address) {
             Some(Ok(_)) => {}
             Some(Err(problem)) => {
-                say(format!("`HSMWATCH_CONFIG` is not accepted: {}", problem.message))
+                say(format!("`HSMWATCH_CONFIG` is not accepted: {}", problem.message));
             }
             None => say("`HSMWATCH_CONFIG` is no address".to_owned()),
         },
@@ -170,17 +170,6 @@ fn values(scenario: &Scenario, settings: &Map<String, Value>, say: &mut dyn FnMu
                 say(format!("hsmwatch does not accept them: {}", all.join("; ")));
             }
         }
-    }
-}
-
-/// The result of a test on something that may have failed to be read.
-trait IsErrOr<T> {
-    fn is_err_or(self, test: impl FnOnce(T) -> bool) -> bool;
-}
-
-impl<T, E> IsErrOr<T> for Result<T, E> {
-    fn is_err_or(self, test: impl FnOnce(T) -> bool) -> bool {
-        self.map_or(true, test)
     }
 }
 

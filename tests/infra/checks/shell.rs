@@ -1,7 +1,7 @@
 //! Commands as a shell and PowerShell take them apart: enough to see that quotes are closed, and what an option's value is.
 
 /// The words of a POSIX shell's command, quotes taken away.
-pub fn words(command: &str) -> Result<Vec<String>, String> {
+pub(crate) fn words(command: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = command.chars();
@@ -41,7 +41,7 @@ pub fn words(command: &str) -> Result<Vec<String>, String> {
 }
 
 /// The tokens of a PowerShell command: parentheses and commas on their own, quotes taken away.
-pub fn tokens(command: &str) -> Result<Vec<String>, String> {
+pub(crate) fn tokens(command: &str) -> Result<Vec<String>, String> {
     let mut tokens = Vec::new();
     let mut token: Option<String> = None;
     let mut depth = 0_i32;
@@ -80,7 +80,7 @@ pub fn tokens(command: &str) -> Result<Vec<String>, String> {
 }
 
 /// The word after an option.
-pub fn option<'w>(words: &'w [String], name: &str) -> Option<&'w str> {
+pub(crate) fn option<'w>(words: &'w [String], name: &str) -> Option<&'w str> {
     let at = words.iter().position(|word| word == name)?;
     words.get(at + 1).map(String::as_str)
 }

@@ -1,6 +1,6 @@
 //! The table of variables in `src/config/variables.rs` has every variable that the source names.
 
-use crate::sources::Infra;
+use crate::sources::{Infra, has_extension};
 use hsmwatch::config::variables::{self, VARIABLES};
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ const NO_VARIABLES: [(&str, &str); 3] = [
     ("HSMWATCH_", "the beginning of a name"),
 ];
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     let mut named = BTreeSet::new();
     for (path, text) in infra.texts.iter().filter(|(path, _)| is_product(path)) {
@@ -45,7 +45,7 @@ pub fn check(infra: &Infra) -> Vec<String> {
 /// Not tests, and not what only tests are built with.
 fn is_product(path: &str) -> bool {
     path.starts_with("src/")
-        && path.ends_with(".rs")
+        && has_extension(path, "rs")
         && !path.contains("/tests")
         && !path.contains("/simulation")
 }

@@ -3,11 +3,11 @@
 use crate::bicep::ast::{File, Kind, Node};
 use crate::sources::Infra;
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     for path in infra.texts.keys().filter(|path| path.ends_with(".bicepparam")) {
         found.push(format!(
-            "{path}: azd would take it, and these checks cannot read it: write {path}.json"
+            "{path}: azd would take it, and these checks cannot read it: write a .parameters.json"
         ));
     }
     for file in infra.files.values() {
@@ -42,7 +42,7 @@ pub fn check(infra: &Infra) -> Vec<String> {
             match &node.kind {
                 Kind::Array(_) => say(
                     node.at,
-                    "an item of an array begins with a call, and is read as two: give it a variable",
+                    "an item of an array begins with a call, or two stand on a line: give it a variable, each a line",
                 ),
                 _ => say(node.at, "is not read by these checks: write it more simply"),
             }
@@ -56,7 +56,9 @@ fn odd(file: &File) -> Vec<&Node> {
     let mut odd = Vec::new();
     file.walk(&mut |node| match &node.kind {
         Kind::Array(items) if items.iter().any(begins_with_call) => odd.push(node),
-        Kind::Other(_) => odd.push(node),
+        // `f(x)` is read as the items `f` and `(x)`: no line break or comma between them.
+        Kind::Array(items) if items.windows(2).any(|two| one_line(file, two)) => odd.push(node),
+        Kind::Other => odd.push(node),
         _ => {}
     });
     odd
@@ -71,4 +73,9 @@ fn begins_with_call(node: &Node) -> bool {
         Kind::Ternary(parts) => begins_with_call(&parts[0]),
         _ => false,
     }
+}
+
+fn one_line(file: &File, two: &[Node]) -> bool {
+    let between = file.text.get(two[0].span.1..two[1].span.0).unwrap_or_default();
+    !between.contains(['\n', ','])
 }

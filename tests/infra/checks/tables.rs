@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 const FILE: &str = "infra/tables.json";
 
 /// What the queries of the presets read.
-pub fn read_by_presets() -> BTreeSet<String> {
+pub(crate) fn read_by_presets() -> BTreeSet<String> {
     let queries = presets::all().iter().filter_map(|preset| preset.spec.query.as_deref());
     queries
         .flat_map(|query| kql::outline(query).expect("a query that can be read").tables)
         .collect()
 }
 
-pub fn check(infra: &Infra) -> Vec<String> {
+pub(crate) fn check(infra: &Infra) -> Vec<String> {
     let mut found = Vec::new();
     let listed: Vec<String> = match infra.json(FILE).map(serde_json::from_value) {
         Ok(Ok(tables)) => tables,
@@ -45,7 +45,7 @@ fn conditions(infra: &Infra) -> Vec<String> {
     for scenario in infra.scenarios().iter() {
         let given = scenario.given.get("tables").cloned();
         let Some(tables) = given.or_else(|| infra.json(FILE).ok()) else { continue };
-        let tables: BTreeSet<&str> =
+        let tables: Vec<&str> =
             tables.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for role in scenario.deployment.of_kind("Microsoft.Authorization/roleAssignments") {
             let Some(condition) = role.body["properties"]["condition"].as_str() else { continue };
@@ -57,11 +57,11 @@ fn conditions(infra: &Infra) -> Vec<String> {
             }
         }
     }
-    found.into_iter().collect()
+    super::once_each(found)
 }
 
 /// As Microsoft writes it for one table, and with OR for more.
-fn expected(tables: &BTreeSet<&str>) -> String {
+fn expected(tables: &[&str]) -> String {
     let clauses: Vec<String> = tables
         .iter()
         .map(|table| {

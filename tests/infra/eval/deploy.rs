@@ -11,33 +11,33 @@ use std::rc::Rc;
 
 /// A resource as it would be sent.
 #[derive(Clone, Debug)]
-pub struct Deployed {
+pub(crate) struct Deployed {
     /// The file that declares it.
-    pub path: String,
-    pub symbol: String,
-    pub at: At,
+    pub(crate) path: String,
+    pub(crate) symbol: String,
+    pub(crate) at: At,
     /// Its whole type.
-    pub kind: String,
-    pub id: String,
+    pub(crate) kind: String,
+    pub(crate) id: String,
     /// Its object.
-    pub body: Value,
-    pub existing: bool,
+    pub(crate) body: Value,
+    pub(crate) existing: bool,
 }
 
 /// What a template comes to.
 #[derive(Clone, Debug, Default)]
-pub struct Deployment {
-    pub resources: Vec<Deployed>,
-    pub outputs: Map<String, Value>,
+pub(crate) struct Deployment {
+    pub(crate) resources: Vec<Deployed>,
+    pub(crate) outputs: Map<String, Value>,
     /// What cannot be evaluated, with file and line.
-    pub faults: Vec<String>,
+    pub(crate) faults: Vec<String>,
     /// What the template itself refuses: it deploys nothing then.
-    pub refusals: Vec<String>,
+    pub(crate) refusals: Vec<String>,
 }
 
 impl Deployment {
     /// The resources of a type that this template makes.
-    pub fn of_kind<'d>(&'d self, kind: &'d str) -> impl Iterator<Item = &'d Deployed> {
+    pub(crate) fn of_kind<'d>(&'d self, kind: &'d str) -> impl Iterator<Item = &'d Deployed> {
         let made = self.resources.iter().filter(|resource| !resource.existing);
         made.filter(move |resource| resource.kind.eq_ignore_ascii_case(kind))
     }
@@ -47,7 +47,7 @@ impl Deployment {
 const GROUP: (&str, &str) = ("00000000-1111-4222-8333-444444444444", "rg-hsmwatch");
 
 /// Deploys a template with these parameters.
-pub fn deploy(infra: &Infra, root: &File, given: &BTreeMap<String, Value>) -> Deployment {
+pub(crate) fn deploy(infra: &Infra, root: &File, given: &BTreeMap<String, Value>) -> Deployment {
     let shared =
         Rc::new(Shared { infra, faults: RefCell::default(), refusals: RefCell::default() });
     let place = Place { subscription: GROUP.0.to_owned(), group: GROUP.1.to_owned() };
@@ -58,8 +58,8 @@ pub fn deploy(infra: &Infra, root: &File, given: &BTreeMap<String, Value>) -> De
     if let Value::Object(outputs) = frame.outputs() {
         deployment.outputs = outputs;
     }
-    deployment.faults = shared.faults.borrow().clone();
-    deployment.refusals = shared.refusals.borrow().clone();
+    deployment.faults = shared.faults.take();
+    deployment.refusals = shared.refusals.take();
     deployment
 }
 

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The names of loops and lambdas.
-pub type Locals = BTreeMap<String, Value>;
+pub(crate) type Locals = BTreeMap<String, Value>;
 
 impl<'i> Frame<'i> {
-    pub fn eval(&self, node: &'i Node, locals: &Locals) -> Value {
+    pub(crate) fn eval(&self, node: &'i Node, locals: &Locals) -> Value {
         match &node.kind {
             Kind::Text(pieces) => json!(self.pieces(pieces, locals)),
             Kind::Number(number) => json!(number),
@@ -75,9 +75,7 @@ impl<'i> Frame<'i> {
             Kind::Lambda { .. } => {
                 self.fault(node.at, "a lambda stands where no function takes one")
             }
-            Kind::Other(_) => {
-                self.fault(node.at, "is not read by these checks: write it more simply")
-            }
+            Kind::Other => self.fault(node.at, "is not read by these checks: write it more simply"),
         }
     }
 
@@ -249,7 +247,7 @@ impl<'i> Frame<'i> {
             ("loadTextContent", [target]) => {
                 let path = beside(&self.file.path, target);
                 match self.shared.infra.texts.get(&path) {
-                    Some(text) => json!(text),
+                    Some(text) => json!(&**text),
                     None => self.fault(node.at, &format!("{path} is missing")),
                 }
             }

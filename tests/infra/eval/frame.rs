@@ -1,7 +1,7 @@
 //! A template or a module with its parameters: what its names stand for.
 
 use super::expression::Locals;
-use super::value::{REFERENCE, fits, kind, unknown};
+use super::value::{REFERENCE, fits, is_unknown, kind, unknown};
 use crate::bicep::ast::{At, Block, File, Kind, Node, Output};
 use crate::bicep::constraints::misfit;
 use crate::sources::{Infra, beside};
@@ -11,27 +11,27 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What is known of one deployment while it is evaluated.
-pub struct Shared<'i> {
-    pub infra: &'i Infra,
-    pub faults: RefCell<Vec<String>>,
+pub(crate) struct Shared<'i> {
+    pub(crate) infra: &'i Infra,
+    pub(crate) faults: RefCell<Vec<String>>,
     /// What the template itself refuses, by `fail`.
-    pub refusals: RefCell<Vec<String>>,
+    pub(crate) refusals: RefCell<Vec<String>>,
 }
 
 /// Where a template is deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub subscription: String,
-    pub group: String,
+pub(crate) struct Place {
+    pub(crate) subscription: String,
+    pub(crate) group: String,
 }
 
 impl Place {
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         format!("/subscriptions/{}/resourceGroups/{}", self.subscription, self.group)
     }
 
     /// The resource group that an id lies in.
-    pub fn of_id(id: &str) -> Option<Self> {
+    pub(crate) fn of_id(id: &str) -> Option<Self> {
         let parts: Vec<&str> = id.split('/').collect();
         match parts.as_slice() {
             ["", "subscriptions", subscription, "resourceGroups", group, ..] => {
@@ -42,10 +42,10 @@ impl Place {
     }
 }
 
-pub struct Frame<'i> {
-    pub shared: Rc<Shared<'i>>,
-    pub file: &'i File,
-    pub place: Place,
+pub(crate) struct Frame<'i> {
+    pub(crate) shared: Rc<Shared<'i>>,
+    pub(crate) file: &'i File,
+    pub(crate) place: Place,
     /// Resources and modules by symbol; a resource with the one that it is declared in.
     blocks: BTreeMap<&'i str, (&'i Block, Option<&'i Block>)>,
     /// What is given to the parameters.
@@ -59,15 +59,15 @@ pub struct Frame<'i> {
 
 /// One copy of a resource or module: the only one, or one turn of its loop.
 #[derive(Clone)]
-pub struct Copy<'i> {
-    pub index: usize,
-    pub locals: Locals,
-    pub body: &'i Node,
-    pub deployed: bool,
+pub(crate) struct Copy<'i> {
+    pub(crate) index: usize,
+    pub(crate) locals: Locals,
+    pub(crate) body: &'i Node,
+    pub(crate) deployed: bool,
 }
 
 impl<'i> Frame<'i> {
-    pub fn new(
+    pub(crate) fn new(
         shared: Rc<Shared<'i>>,
         file: &'i File,
         place: Place,
@@ -89,7 +89,7 @@ impl<'i> Frame<'i> {
     }
 
     /// Notes a fault; its value is not known.
-    pub fn fault(&self, at: At, text: &str) -> Value {
+    pub(crate) fn fault(&self, at: At, text: &str) -> Value {
         let fault = format!("{}:{}: {text}", self.file.path, at.line);
         let mut faults = self.shared.faults.borrow_mut();
         if !faults.contains(&fault) {
@@ -99,7 +99,7 @@ impl<'i> Frame<'i> {
     }
 
     /// What a name stands for, besides those of loops and lambdas.
-    pub fn name(&self, name: &str, at: At) -> Value {
+    pub(crate) fn name(&self, name: &str, at: At) -> Value {
         if let Some(found) = self.known.borrow().get(name) {
             return found
                 .clone()
@@ -137,26 +137,22 @@ impl<'i> Frame<'i> {
     }
 
     /// A resource or module by its symbol.
-    pub fn block(&self, symbol: &str) -> Option<&'i Block> {
+    pub(crate) fn block(&self, symbol: &str) -> Option<&'i Block> {
         self.blocks.get(symbol).map(|(block, _)| *block)
     }
 
-    pub fn is_module(&self, block: &Block) -> bool {
-        block.version.is_none()
-    }
-
     /// A block as a value: what `scope`, `parent` and `dependsOn` take.
-    pub fn reference(&self, block: &'i Block, index: Option<usize>, at: At) -> Value {
+    pub(crate) fn reference(&self, block: &'i Block, index: Option<usize>, at: At) -> Value {
         let mut map = Map::new();
         map.insert(REFERENCE.to_owned(), json!(block.symbol));
-        if !self.is_module(block) {
+        if !is_module(block) {
             map.insert("id".to_owned(), self.member(block, index, "id", at));
         }
         Value::Object(map)
     }
 
     /// The copies of a block: one, or one a turn of its loop.
-    pub fn copies(&self, block: &'i Block) -> Rc<Vec<Copy<'i>>> {
+    pub(crate) fn copies(&self, block: &'i Block) -> Rc<Vec<Copy<'i>>> {
         if let Some(known) = self.copies.borrow().get(&block.symbol) {
             return Rc::clone(known);
         }
@@ -173,7 +169,7 @@ impl<'i> Frame<'i> {
             let deployed = match self.eval(&parts[0], &locals) {
                 Value::Bool(deployed) => deployed,
                 // What Azure decides may be.
-                Value::String(_) => true,
+                value if is_unknown(&value) => true,
                 other => {
                     self.fault(parts[0].at, &format!("a condition is {}", kind(&other)));
                     true
@@ -185,15 +181,10 @@ impl<'i> Frame<'i> {
             return vec![copy(0, Locals::default(), &block.value)];
         };
         let over = self.eval(&each.over, &Locals::default());
-        let items = match over.as_array() {
-            Some(items) => items.clone(),
-            None => {
-                if self.shared.refusals.borrow().is_empty() {
-                    self.fault(each.over.at, &format!("a loop runs over {}", kind(&over)));
-                }
-                Vec::new()
-            }
-        };
+        if !over.is_array() && self.shared.refusals.borrow().is_empty() {
+            self.fault(each.over.at, &format!("a loop runs over {}", kind(&over)));
+        }
+        let items = over.as_array().cloned().unwrap_or_default();
         let turn = |(index, item): (usize, &Value)| {
             let mut locals = Locals::default();
             locals.insert(each.item.clone(), item.clone());
@@ -206,7 +197,13 @@ impl<'i> Frame<'i> {
     }
 
     /// `block.name` or `block[index].name`.
-    pub fn member(&self, block: &'i Block, index: Option<usize>, name: &str, at: At) -> Value {
+    pub(crate) fn member(
+        &self,
+        block: &'i Block,
+        index: Option<usize>,
+        name: &str,
+        at: At,
+    ) -> Value {
         let copies = self.copies(block);
         let looped = matches!(block.value.kind, Kind::For(_));
         if looped && index.is_none() {
@@ -220,7 +217,7 @@ impl<'i> Frame<'i> {
             return self
                 .fault(at, &format!("`{}` has no item {}", block.symbol, index.unwrap_or(0)));
         };
-        let module = self.is_module(block);
+        let module = is_module(block);
         match name {
             "id" if !module => json!(self.id(block, &copy)),
             "name" => self.property(&copy, "name").unwrap_or_else(|| unknown(&block.symbol)),
@@ -242,7 +239,7 @@ impl<'i> Frame<'i> {
     }
 
     /// All outputs. Those that are not what they are declared to be are faults.
-    pub fn outputs(&self) -> Value {
+    pub(crate) fn outputs(&self) -> Value {
         let output = |output: &'i Output| {
             let value = self.eval(&output.value, &Locals::default());
             if !fits(&output.kind, &value) {
@@ -257,12 +254,12 @@ impl<'i> Frame<'i> {
     }
 
     /// A property of a block's object.
-    pub fn property(&self, copy: &Copy<'i>, name: &str) -> Option<Value> {
+    pub(crate) fn property(&self, copy: &Copy<'i>, name: &str) -> Option<Value> {
         copy.body.get(name).map(|entry| self.eval(&entry.value, &copy.locals))
     }
 
     /// The module that a copy stands for, with its parameters.
-    pub fn module(&self, block: &'i Block, copy: &Copy<'i>) -> Option<Rc<Frame<'i>>> {
+    pub(crate) fn module(&self, block: &'i Block, copy: &Copy<'i>) -> Option<Rc<Frame<'i>>> {
         let key = (block.symbol.clone(), copy.index);
         if let Some(known) = self.modules.borrow().get(&key) {
             return Some(Rc::clone(known));
@@ -294,7 +291,7 @@ impl<'i> Frame<'i> {
     }
 
     /// The whole name of a copy: those of its parents and its own, by `/`.
-    pub fn full_name(&self, block: &'i Block, copy: &Copy<'i>) -> (String, String) {
+    pub(crate) fn full_name(&self, block: &'i Block, copy: &Copy<'i>) -> (String, String) {
         let own = self.property(copy, "name").unwrap_or_default();
         let own = super::value::text(&own);
         let holder = self.holder(block);
@@ -319,7 +316,7 @@ impl<'i> Frame<'i> {
     }
 
     /// The block that an expression names, and which copy.
-    pub fn named(&self, node: &'i Node, locals: &Locals) -> Option<(&'i Block, Copy<'i>)> {
+    pub(crate) fn named(&self, node: &'i Node, locals: &Locals) -> Option<(&'i Block, Copy<'i>)> {
         let (symbol, index) = match &node.kind {
             Kind::Name(symbol) => (symbol, 0),
             Kind::Index { of, index, .. } => {
@@ -334,7 +331,7 @@ impl<'i> Frame<'i> {
     }
 
     /// The resource id of a copy.
-    pub fn id(&self, block: &'i Block, copy: &Copy<'i>) -> String {
+    pub(crate) fn id(&self, block: &'i Block, copy: &Copy<'i>) -> String {
         let (kind, name) = self.full_name(block, copy);
         let scope = copy.body.get("scope").map(|entry| self.eval(&entry.value, &copy.locals));
         let scope = scope.as_ref().and_then(|scope| scope.get("id")).and_then(Value::as_str);
@@ -343,10 +340,14 @@ impl<'i> Frame<'i> {
 }
 
 /// An id from a scope, a type and names.
-pub fn resource_id(scope: &str, kind: &str, name: &str) -> String {
+pub(crate) fn resource_id(scope: &str, kind: &str, name: &str) -> String {
     let mut parts = kind.split('/');
     let provider = parts.next().unwrap_or_default();
-    let pairs: String =
-        parts.zip(name.split('/')).map(|(kind, name)| format!("/{kind}/{name}")).collect();
-    format!("{scope}/providers/{provider}{pairs}")
+    let pairs: Vec<String> =
+        parts.zip(name.split('/')).map(|(kind, name)| format!("{kind}/{name}")).collect();
+    format!("{scope}/providers/{provider}/{}", pairs.join("/"))
+}
+
+fn is_module(block: &Block) -> bool {
+    block.version.is_none()
 }

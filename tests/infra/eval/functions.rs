@@ -4,7 +4,7 @@ use super::value::{hash, is_unknown, kind, text, unknown};
 use serde_json::{Map, Value, json};
 
 /// The answer, `None` for a function that is not known here, or why the arguments will not do.
-pub fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
+pub(crate) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     if let Some(answer) = of_anything(name, args) {
         return Some(answer);
     }
@@ -51,7 +51,7 @@ fn of_anything(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
 }
 
 /// A stand-in for the GUID that Azure makes of these texts.
-pub fn guid(args: &[Value]) -> Value {
+pub(crate) fn guid(args: &[Value]) -> Value {
     let (one, two) = (hash(args), hash(&[args, &[json!("second")]].concat()));
     json!(format!(
         "{:08x}-{:04x}-5{:03x}-8{:03x}-{:012x}",

@@ -9,8 +9,8 @@ mod expression;
 mod frame;
 mod functions;
 mod scenario;
-pub mod value;
+pub(crate) mod value;
 
-pub use deploy::{Deployed, Deployment, deploy};
-pub use functions::guid;
-pub use scenario::{Scenario, faults_of_pairs, scenarios};
+pub(crate) use deploy::{Deployed, Deployment, deploy};
+pub(crate) use functions::guid;
+pub(crate) use scenario::{Scenario, faults_of_pairs, scenarios};

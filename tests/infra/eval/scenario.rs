@@ -3,7 +3,7 @@
 
 use super::deploy::{Deployment, deploy};
 use super::value::is_unknown;
-use crate::bicep::ast::{File, Param};
+use crate::bicep::ast::{File, Node, Param};
 use crate::bicep::constraints::{literal, misfit};
 use crate::sources::Infra;
 use serde_json::{Value, json};
@@ -12,18 +12,18 @@ use std::sync::Arc;
 
 /// Parameters, and what the template comes to with them.
 #[derive(Clone, Debug)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// The template.
-    pub root: String,
+    pub(crate) root: String,
     /// What differs from the defaults, for people.
-    pub label: String,
-    pub given: BTreeMap<String, Value>,
-    pub deployment: Deployment,
+    pub(crate) label: String,
+    pub(crate) given: BTreeMap<String, Value>,
+    pub(crate) deployment: Deployment,
 }
 
 impl Scenario {
     /// The value of a parameter, given or by default.
-    pub fn param(&self, infra: &Infra, name: &str) -> Option<Value> {
+    pub(crate) fn param(&self, infra: &Infra, name: &str) -> Option<Value> {
         let default =
             || infra.files.get(&self.root)?.param(name)?.default.as_ref().and_then(literal);
         self.given.get(name).cloned().or_else(default)
@@ -31,7 +31,7 @@ impl Scenario {
 }
 
 /// All scenarios of a template. The first is the one of the defaults.
-pub fn scenarios(infra: &Infra, root: &File) -> Vec<Arc<Scenario>> {
+pub(crate) fn scenarios(infra: &Infra, root: &File) -> Vec<Arc<Scenario>> {
     let base = base(root);
     let mut all = Vec::new();
     let mut add = |label: String, given: BTreeMap<String, Value>| {
@@ -78,14 +78,21 @@ pub fn scenarios(infra: &Infra, root: &File) -> Vec<Arc<Scenario>> {
 }
 
 /// Two parameters away from their defaults at a time: only what cannot be evaluated is of interest.
-pub fn faults_of_pairs(infra: &Infra) -> Vec<String> {
+pub(crate) fn faults_of_pairs(infra: &Infra) -> Vec<String> {
     let mut faults = Vec::new();
     for root in infra.roots() {
         let base = base(root);
         // Only what steers: a switch, a choice, something that is there or not.
-        let steers =
-            |param: &&Param| !matches!(param.kind.as_str(), "int") || param.allowed().is_none();
-        let params: Vec<&Param> = root.params.iter().filter(steers).collect();
+        let steers = |param: &&Param| match param.kind.as_str() {
+            "bool" | "array" => true,
+            "string" => {
+                let empty = param.default.as_ref().and_then(Node::text) == Some("");
+                empty || param.allowed().is_some()
+            }
+            _ => false,
+        };
+        let tried = root.params.iter().filter(|param| infra.tries(&param.name));
+        let params: Vec<&Param> = tried.filter(steers).collect();
         for (at, one) in params.iter().enumerate() {
             for other in params.iter().skip(at + 1) {
                 let (Some(first), Some(second)) = (

@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-pub const OPEN: char = '⟦';
+pub(crate) const OPEN: char = '⟦';
 /// The key that marks a reference to a resource or module.
-pub const REFERENCE: &str = "⟦of⟧";
+pub(crate) const REFERENCE: &str = "⟦of⟧";
 
 /// What only Azure knows.
-pub fn unknown(what: &str) -> Value {
+pub(crate) fn unknown(what: &str) -> Value {
     Value::String(format!("⟦{}⟧", what.replace([OPEN, '⟧'], "")))
 }
 
 /// Whether a value, or a part of it, is not known.
-pub fn is_unknown(value: &Value) -> bool {
+pub(crate) fn is_unknown(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains(OPEN),
         Value::Array(items) => items.iter().any(is_unknown),
@@ -22,13 +22,13 @@ pub fn is_unknown(value: &Value) -> bool {
 }
 
 /// Whether the whole value is not known, its kind included.
-pub fn is_wholly_unknown(value: &Value) -> bool {
+pub(crate) fn is_wholly_unknown(value: &Value) -> bool {
     let Value::String(text) = value else { return false };
     text.starts_with(OPEN) && text.ends_with('⟧') && text.matches(OPEN).count() == 1
 }
 
 /// What kind of value it is, for people.
-pub fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a bool",
@@ -40,7 +40,7 @@ pub fn kind(value: &Value) -> &'static str {
 }
 
 /// How a value reads within a string.
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -51,7 +51,7 @@ pub fn text(value: &Value) -> String {
 }
 
 /// Whether a value may be given to a parameter or an output of this type, as far as the type is written out.
-pub fn fits(declared: &str, value: &Value) -> bool {
+pub(crate) fn fits(declared: &str, value: &Value) -> bool {
     if is_wholly_unknown(value) {
         return true;
     }
@@ -77,7 +77,7 @@ pub fn fits(declared: &str, value: &Value) -> bool {
 }
 
 /// A stable stand-in for `uniqueString` and `guid`.
-pub fn hash(parts: &[Value]) -> u64 {
+pub(crate) fn hash(parts: &[Value]) -> u64 {
     let joined: Vec<String> = parts.iter().map(text).collect();
     joined.join("\u{1f}").bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -4,16 +4,10 @@
 //! `mutants` shows that of each.
 
 mod mutants;
-pub mod row;
+pub(crate) mod row;
 mod table;
 
-use crate::sources::Infra;
 use row::Row;
-
-/// What breaks the table, in its order.
-pub fn check(infra: &Infra) -> Vec<String> {
-    table::rows().iter().flat_map(|row| row.faults(infra)).collect()
-}
 
 /// Runs one row over the repository.
 fn hold(row: &Row) {

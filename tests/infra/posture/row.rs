@@ -7,17 +7,17 @@ use std::collections::BTreeSet;
 
 /// Which resources a row is about.
 #[derive(Clone, Copy, Debug)]
-pub struct On {
-    pub kind: &'static str,
+pub(crate) struct On {
+    pub(crate) kind: &'static str,
     /// Only those of this template.
-    pub root: Option<&'static str>,
+    pub(crate) root: Option<&'static str>,
     /// Only those of this name.
-    pub name: Option<&'static str>,
+    pub(crate) name: Option<&'static str>,
 }
 
 /// What must be so.
 #[derive(Clone, Debug)]
-pub enum Must {
+pub(crate) enum Must {
     /// A property has this value.
     Be(&'static str, Value),
     /// A property is one of these.
@@ -38,19 +38,19 @@ pub enum Must {
 
 /// One row.
 #[derive(Clone, Debug)]
-pub struct Row {
-    pub name: &'static str,
-    pub on: On,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) on: On,
     /// Only where parameters have these values.
-    pub when: Vec<(&'static str, Value)>,
-    pub must: Must,
+    pub(crate) when: Vec<(&'static str, Value)>,
+    pub(crate) must: Must,
 }
 
-pub const DIAGNOSTICS: &str = "Microsoft.Insights/diagnosticSettings";
+pub(crate) const DIAGNOSTICS: &str = "Microsoft.Insights/diagnosticSettings";
 
 impl Row {
     /// What breaks this row, each fault once.
-    pub fn faults(&self, infra: &Infra) -> Vec<String> {
+    pub(crate) fn faults(&self, infra: &Infra) -> Vec<String> {
         let mut faults = BTreeSet::new();
         let mut seen = false;
         let scenarios = infra.scenarios();
@@ -79,7 +79,7 @@ impl Row {
     }
 
     /// The resources that the row is about.
-    pub fn resources<'s>(&self, scenario: &'s Scenario) -> Vec<&'s Deployed> {
+    pub(crate) fn resources<'s>(&self, scenario: &'s Scenario) -> Vec<&'s Deployed> {
         let of_kind = scenario.deployment.of_kind(self.on.kind);
         let named = |resource: &&Deployed| {
             self.on.name.is_none_or(|name| resource.body["name"].as_str() == Some(name))

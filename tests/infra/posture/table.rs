@@ -38,7 +38,7 @@ fn log(by: &'static str, name: &'static str) -> Must {
 macro_rules! posture {
     ($($name:ident: $on:expr, $must:expr $(, when $($param:literal = $value:expr),+)?;)*) => {
         /// All rows.
-        pub fn rows() -> Vec<Row> {
+        pub(crate) fn rows() -> Vec<Row> {
             vec![$(Row {
                 name: stringify!($name),
                 on: $on,
