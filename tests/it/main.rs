@@ -24,6 +24,7 @@ mod functions_host;
 mod hostile;
 mod http;
 mod identity;
+mod init;
 mod limits;
 mod logs;
 mod package;
