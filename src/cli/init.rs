@@ -5,6 +5,8 @@ mod answers;
 mod ask;
 mod flags;
 mod next;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use super::report::{Stop, out, out_whole, talk};

@@ -32,11 +32,14 @@ pub(super) fn write(path: &Path, text: &str, force: bool) -> Result<(), Stop> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // As any new file: there is no secret in it. Of one that is written over, what it had.
-        let mode = fs::metadata(path).map_or(0o666, |there| there.permissions().mode() & 0o777);
-        builder.permissions(fs::Permissions::from_mode(mode));
+        // As any new file: there is no secret in it.
+        builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let written = builder.tempfile_in(folder).and_then(|mut file| {
+        // What is written over keeps who may read it.
+        if let (true, Ok(there)) = (force, fs::metadata(path)) {
+            file.as_file().set_permissions(there.permissions())?;
+        }
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
