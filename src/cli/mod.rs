@@ -4,8 +4,10 @@ mod catalogue;
 mod check;
 mod columns;
 mod demo;
+mod doctor;
 mod explain;
 mod handler;
+mod init;
 mod keeper;
 mod origin;
 mod query;
@@ -30,7 +32,9 @@ use std::process::ExitCode;
 const AFTER: &str = "\
 First steps:
   hsmwatch demo                          see it at work: no account, no configuration
+  hsmwatch init                          write a configuration
   hsmwatch check                         look at the configuration and the rules
+  hsmwatch doctor                        look at everything from the HSM to the receivers
   hsmwatch run --once                    one tick on this machine, for cron
   hsmwatch run                           keep watching until told to stop
 
@@ -69,7 +73,9 @@ pub(crate) enum Format {
 enum Verb {
     Demo(demo::Args),
     Run(run::Args),
+    Init(Box<init::Args>),
     Check(check::Args),
+    Doctor(doctor::Args),
     Status(status::Args),
     Receivers(receivers::Args),
     Query(query::Args),
@@ -95,7 +101,9 @@ pub fn run() -> ExitCode {
     let done = match cli.verb {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Run(args) => run::run(&context, &args),
+        Verb::Init(args) => init::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
+        Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),
         Verb::Receivers(args) => receivers::run(&context, &args),
         Verb::Query(args) => query::run(&context, args),

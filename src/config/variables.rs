@@ -25,6 +25,8 @@ pub enum Reader {
     CommandLine,
     /// The verb `handler`, besides its options.
     Handler,
+    /// The verb `doctor`, besides its options.
+    Doctor,
     /// The Functions host, for a function of ours: it stands between `%` in a `function.json`.
     Host,
 }
@@ -51,7 +53,7 @@ const fn variable(
 
 /// All of them, in the order in which people should meet them.
 pub const VARIABLES: &[Variable] = {
-    use Reader::{CommandLine, Configuration, Handler, Host, Identity};
+    use Reader::{CommandLine, Configuration, Doctor, Handler, Host, Identity};
     use Setter::{Person, PersonElsewhere, Platform};
     &[
         variable("HSMWATCH_SCHEDULE", Host, Person, "When `tick` runs, NCRONTAB with seconds."),
@@ -127,6 +129,12 @@ pub const VARIABLES: &[Variable] = {
             Person,
             "Without a file: ids or sets of the rules that are shipped, separated by commas.",
         ),
+        variable(
+            "HSMWATCH_APP_KEY",
+            Doctor,
+            PersonElsewhere,
+            "For `doctor --app`: the key of the function `status`, for whoever may not list keys.",
+        ),
         variable("HSMWATCH_LOG", CommandLine, Person, "What `handler` logs: a level."),
         variable("AZURE_CLIENT_ID", Identity, Person, "The client id of the identity to be used."),
         variable(
@@ -170,6 +178,12 @@ pub const VARIABLES: &[Variable] = {
             Handler,
             Platform,
             "How long the Functions host lets an invocation take, where it overrides host.json.",
+        ),
+        variable(
+            "FUNCTIONS_APP_ROOT_PATH",
+            Doctor,
+            Platform,
+            "Where the files of the function app are.",
         ),
     ]
 };
