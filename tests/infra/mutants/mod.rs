@@ -19,6 +19,8 @@ fn tried(check: &str) -> &'static [&'static str] {
         "names" => &["configInBlob"],
         "privileged" => &["principalId", "hsmLogCategories"],
         "deadman" => &["alertEmails", "deadmanWorkspaceNames"],
+        "order" => &["networkMode", "existingKeyVaultResourceId", "alertEmails"],
+        "limits" => &["namePrefix", "alertEmails"],
         _ => &[],
     }
 }
@@ -113,4 +115,6 @@ says!(
     parameters,
     privileged,
     deadman,
+    order,
+    limits,
 );
