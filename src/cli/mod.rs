@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod handler;
+mod init;
 mod keeper;
 mod origin;
 mod query;
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 const AFTER: &str = "\
 First steps:
   hsmwatch demo                          see it at work: no account, no configuration
+  hsmwatch init                          write a configuration
   hsmwatch check                         look at the configuration and the rules
   hsmwatch doctor                        look at everything from the HSM to the receivers
   hsmwatch run --once                    one tick on this machine, for cron
@@ -71,6 +73,7 @@ pub(crate) enum Format {
 enum Verb {
     Demo(demo::Args),
     Run(run::Args),
+    Init(Box<init::Args>),
     Check(check::Args),
     Doctor(doctor::Args),
     Status(status::Args),
@@ -98,6 +101,7 @@ pub fn run() -> ExitCode {
     let done = match cli.verb {
         Verb::Demo(args) => demo::run(&context, &args),
         Verb::Run(args) => run::run(&context, &args),
+        Verb::Init(args) => init::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),

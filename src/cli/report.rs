@@ -76,6 +76,12 @@ pub(crate) fn out_raw(bytes: &[u8]) {
     let _gone = stdout.write_all(bytes).and_then(|()| stdout.flush());
 }
 
+/// Data of which every byte counts: what cannot be written is an error.
+pub(crate) fn out_whole(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+}
+
 /// Talk.
 pub(crate) fn talk(text: impl Display) {
     let _gone = writeln!(anstream::stderr(), "{text}");

@@ -2,7 +2,7 @@
 
 use super::model::Address;
 use super::problem::Fault;
-use super::reader::Text;
+use super::text::Text;
 use super::value;
 use crate::notify::Kind;
 use secrecy::SecretString;

@@ -2,7 +2,7 @@
 
 use super::address::{https, is_loopback};
 use super::problem::{Fault, Problem, Setting};
-use super::reader::Text;
+use super::text::Text;
 use super::value;
 use percent_encoding::percent_decode_str;
 use std::fmt;

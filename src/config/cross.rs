@@ -4,7 +4,7 @@ use super::draft::{Draft, DraftReceiver, DraftRule, DraftWorkspace};
 use super::file::dangling;
 use super::model::{Config, Receiver, Workspace};
 use super::problem::{Fault, Report, Setting, nearest};
-use super::reader::{Text, list};
+use super::text::{Text, list};
 use super::{Known, rules};
 use crate::notify::Kind;
 use crate::watch::duration;
@@ -110,24 +110,27 @@ fn presets(draft: &Draft, known: &Known, report: &mut Report) -> Vec<String> {
         return found;
     };
     for text in texts {
-        if let Some(ids) = known.sets.get(&text.value) {
-            ids.iter().for_each(&mut add);
-        } else if known.preset_ids.contains(&text.value) {
-            add(&text.value);
-        } else {
-            let sets: Vec<&str> = known.sets.keys().map(String::as_str).collect();
-            let ids = known.preset_ids.iter().map(String::as_str);
-            let hint = nearest(&text.value, sets.iter().copied().chain(ids)).map_or_else(
-                || format!("the sets are {}; `hsmwatch rules` lists the presets", list(&sets)),
-                |near| format!("did you mean `{near}`?"),
-            );
-            report.fail(
-                &text.setting,
-                Fault::new(format!("{} is neither a preset nor a set", text.quoted())).hint(hint),
-            );
-        }
+        let ids = report.check(&text.setting, preset(text, known));
+        ids.iter().flatten().for_each(&mut add);
     }
     found
+}
+
+/// The presets that a word stands for.
+pub(super) fn preset(text: &Text, known: &Known) -> Result<Vec<String>, Fault> {
+    if let Some(ids) = known.sets.get(&text.value) {
+        return Ok(ids.clone());
+    }
+    if known.preset_ids.contains(&text.value) {
+        return Ok(vec![text.value.clone()]);
+    }
+    let sets: Vec<&str> = known.sets.keys().map(String::as_str).collect();
+    let ids = known.preset_ids.iter().map(String::as_str);
+    let hint = nearest(&text.value, sets.iter().copied().chain(ids)).map_or_else(
+        || format!("the sets are {}; `hsmwatch rules` lists the presets", list(&sets)),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Err(Fault::new(format!("{} is neither a preset nor a set", text.quoted())).hint(hint))
 }
 
 /// Names must differ by more than case: they become file names.

@@ -3,7 +3,7 @@
 use super::cloud::Cloud;
 use super::model::{Address, RulePlace, Source, State};
 use super::problem::Setting;
-use super::reader::Text;
+use super::text::Text;
 use crate::notify::{Detail, Kind};
 use crate::watch::rule::RuleSpec;
 use crate::watch::schedule::Schedule;

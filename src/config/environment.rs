@@ -4,7 +4,7 @@ use super::draft::{Draft, DraftReceiver, DraftWorkspace};
 use super::lookup::Lookup;
 use super::model::Source;
 use super::problem::{Fault, Report, Setting};
-use super::reader::{Text, checked};
+use super::text::{Text, checked};
 use super::{address, secret, state, value};
 use crate::notify::Kind;
 

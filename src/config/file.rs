@@ -1,14 +1,16 @@
 //! `hsmwatch.toml` and the rule files it names, as a draft.
 
+use super::catalogue::{DOCUMENT, RULE_FILE};
+use super::document::Document;
 use super::draft::{Draft, DraftReceiver, DraftWorkspace};
 use super::lookup::Lookup;
 use super::model::{Source, State};
 use super::problem::{Fault, Report, Setting, shown};
-use super::reader::{Document, Reader, Section, Text, list, pattern};
+use super::reader::{Reader, Section};
+use super::text::{Text, list, pattern};
 use super::{address, rules, secret, state, value};
 use crate::notify::Kind;
 use crate::watch::schedule::Schedule;
-use chrono::TimeDelta;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub(super) fn read(
 ) -> Option<Draft> {
     files.push(document.name.clone());
     let table = document.parse(report)?;
-    let mut root = Section::document(&table, document);
+    let mut root = Section::document(&DOCUMENT, &table, document);
     let root = &mut root;
     let mut draft = Draft::empty(root.setting.clone());
     let mut reader = Reader { document, lookup, report };
@@ -29,42 +31,37 @@ pub(super) fn read(
     draft.schedule = schedule(&mut reader, root);
     draft.presets = reader.strings(root, "presets");
     draft.cloud = reader.parsed(root, "cloud", value::cloud).map(|(cloud, _)| cloud);
-    draft.overlap = reader.parsed(root, "overlap", value::duration);
-    draft.sweep = reader.parsed(root, "sweep", value::positive);
-    draft.sweep_every =
-        reader.parsed(root, "sweep_every", |text| value::at_least(text, TimeDelta::minutes(1)));
-    draft.catch_up = reader.parsed(root, "catch_up", value::positive);
-    draft.silent_after = reader
-        .parsed(root, "silent_after", |text| match text.value.as_str() {
-            "off" => Ok(None),
-            _ => value::at_least(text, TimeDelta::minutes(1)).map(Some),
-        })
-        .and_then(|(silent_after, _)| silent_after);
-    if let Some(mut section) = reader.table(root, "state", "[state]") {
+    draft.overlap = reader.duration(root, "overlap");
+    draft.sweep = reader.duration(root, "sweep");
+    draft.sweep_every = reader.duration(root, "sweep_every");
+    draft.catch_up = reader.duration(root, "catch_up");
+    draft.silent_after =
+        reader.duration_or_off(root, "silent_after").and_then(|(silent_after, _)| silent_after);
+    if let Some(mut section) = reader.table(root, "state") {
         draft.state = state::section(&mut reader, &mut section);
     } else if !root.has("state") {
         let fault = Fault::new("no `[state]`").hint("add\n[state]\npath = \"hsmwatch-state\"");
         reader.report.fail(&root.setting, fault);
     }
-    for mut section in reader.tables(root, "workspace", "[[workspace]]") {
+    for mut section in reader.tables(root, "workspace") {
         draft.workspaces.push(workspace(&mut reader, &mut section));
     }
-    if draft.workspaces.is_empty() && !root.has("workspace") {
+    if root.lacks("workspace") {
         let fault = Fault::new("no `[[workspace]]`").hint(
             "add\n[[workspace]]\nname = \"prod\"\nid = \"11111111-2222-3333-4444-555555555555\"",
         );
         reader.report.fail(&root.setting, fault);
     }
-    for mut section in reader.tables(root, "receiver", "[[receiver]]") {
+    for mut section in reader.tables(root, "receiver") {
         draft.receivers.push(receiver(&mut reader, &mut section));
     }
-    if draft.receivers.is_empty() && !root.has("receiver") {
+    if root.lacks("receiver") {
         let fault = Fault::new("no `[[receiver]]`").hint(
             "add\n[[receiver]]\nname = \"oncall\"\nkind = \"teams\"\nurl = { env = \"TEAMS_URL\" }",
         );
         reader.report.fail(&root.setting, fault);
     }
-    for mut section in reader.tables(root, "rule", "[[rule]]") {
+    for mut section in reader.tables(root, "rule") {
         draft.rules.push(rules::read(&mut reader, &mut section));
     }
     let patterns = reader.strings(root, "rules").unwrap_or_default();
@@ -77,7 +74,7 @@ pub(super) fn read(
 }
 
 fn schedule(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Option<Schedule> {
-    let every = reader.parsed(root, "every", value::positive);
+    let every = reader.duration(root, "every");
     let cron = reader.parsed(root, "cron", value::cron);
     if let (Some(_), Some((_, setting))) = (&every, &cron) {
         reader.report.fail(setting, Fault::new("contradicts `every`").hint("keep one of the two"));
@@ -92,9 +89,9 @@ pub(super) fn state_alone(
     report: &mut Report,
 ) -> Option<State> {
     let table = document.parse_until_error()?;
-    let mut root = Section::document(&table, document);
+    let mut root = Section::document(&DOCUMENT, &table, document);
     let mut reader = Reader { document, lookup, report };
-    let mut section = reader.table(&mut root, "state", "[state]")?;
+    let mut section = reader.table(&mut root, "state")?;
     state::section(&mut reader, &mut section)
 }
 
@@ -208,7 +205,7 @@ fn receiver_url(
     section: &mut Section<'_>,
     kind: Option<Kind>,
 ) -> Option<super::model::Address> {
-    let text = reader.secret(section, "url")?;
+    let text = reader.string(section, "url")?;
     let address = reader.report.check(&text.setting, address::receiver(kind, &text))?;
     if let (Some(Kind::Webhook), Some(better)) = (kind, address::better_kind(&text)) {
         let fault =
@@ -223,8 +220,8 @@ fn secrets(
     section: &mut Section<'_>,
     kind: Option<Kind>,
 ) -> Vec<secrecy::SecretString> {
-    let current = reader.parsed_secret(section, "secret", secret::signing);
-    let previous = reader.secrets(section, "previous_secrets").unwrap_or_default();
+    let current = reader.parsed(section, "secret", secret::signing);
+    let previous = reader.strings(section, "previous_secrets").unwrap_or_default();
     let unsigned = reader.boolean(section, "unsigned");
     let has_secret = section.has("secret");
     match &unsigned {
@@ -299,9 +296,9 @@ fn rule_file(
     };
     let document = Document { name, text: &text };
     let Some(table) = document.parse(report) else { return false };
-    let mut root = Section::document(&table, &document);
+    let mut root = Section::document(&RULE_FILE, &table, &document);
     let mut reader = Reader { document: &document, lookup, report };
-    for mut section in reader.tables(&mut root, "rule", "[[rule]]") {
+    for mut section in reader.tables(&mut root, "rule") {
         found.push(rules::read(&mut reader, &mut section));
     }
     reader.finish(&root, Some("a rule file holds `[[rule]]` tables only"));

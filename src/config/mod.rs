@@ -6,12 +6,15 @@
 mod address;
 mod asked;
 mod blob;
+pub(crate) mod catalogue;
 mod cloud;
 mod cross;
+mod document;
 mod draft;
 mod environment;
 mod fetched;
 mod file;
+pub(crate) mod judge;
 mod lookup;
 mod model;
 mod problem;
@@ -21,7 +24,9 @@ mod secret;
 mod state;
 #[cfg(test)]
 mod tests;
+mod text;
 mod value;
+pub mod variables;
 
 pub use asked::{Asked, Kept, Recorder};
 pub use blob::BlobPlace;
@@ -33,8 +38,8 @@ pub use model::{
 };
 pub use problem::{Place, Problem, Problems, nearest};
 
+use document::Document;
 use problem::Report;
-use reader::Document;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

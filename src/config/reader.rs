@@ -1,110 +1,63 @@
 //! Walks a TOML document with its spans, and writes down whatever is not as asked for instead of stopping.
 
+use super::catalogue::{self, Format, Key, Shape};
+use super::document::Document;
 use super::lookup::Lookup;
 use super::model::TextPlace;
 use super::problem::{Fault, Place, Report, Setting, nearest, shown};
+use super::text::{Text, contents, list, path, resolved, variable};
+use super::value;
+use chrono::TimeDelta;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Keys whose values have a unit, which people leave out.
-const DURATIONS: [&str; 10] = [
-    "every",
-    "overlap",
-    "sweep",
-    "sweep_every",
-    "catch_up",
-    "silent_after",
-    "window",
-    "settle",
-    "lookback",
-    "renotify",
-];
-
-/// A file's name and text.
-pub(super) struct Document<'t> {
-    pub(super) name: Arc<str>,
-    pub(super) text: &'t str,
-}
-
-impl Document<'_> {
-    pub(super) fn place(&self, offset: usize) -> Place {
-        let start = Place { file: self.name.clone(), line: 1, column: 1 };
-        let before = self.text.get(..offset).unwrap_or_default();
-        // A byte order mark is no column.
-        start.advanced(before.strip_prefix('\u{feff}').unwrap_or(before))
-    }
-
-    /// The document as a table, or its syntax errors written down. A document that cannot be read has nothing to check.
-    pub(super) fn parse(&self, report: &mut Report) -> Option<Spanned<DeTable<'_>>> {
-        let (table, errors) = DeTable::parse_recoverable(self.text);
-        for error in &errors {
-            let at = error.span().map_or(0, |span| span.start);
-            let setting = Setting { label: String::new(), place: Some(self.place(at)) };
-            // The parser's message names tokens and never quotes the document.
-            report.fail(&setting, Fault::new(format!("not TOML: {}", error.message())));
-        }
-        errors.is_empty().then_some(table)
-    }
-
-    /// The document before its first syntax error, if its `[state]` ends there: what comes after one may be anything.
-    pub(super) fn parse_until_error(&self) -> Option<Spanned<DeTable<'_>>> {
-        let (table, errors) = DeTable::parse_recoverable(self.text);
-        let first = errors.iter().filter_map(|error| Some(error.span()?.start)).min();
-        let state = table.get_ref().get("state")?.get_ref().as_table()?;
-        let end = state.values().map(|value| value.span().end).max().unwrap_or(0);
-        (errors.is_empty() || first.is_some_and(|first| end < first)).then_some(table)
-    }
-}
-
-/// A table, and the keys that were asked of it: what was never asked for is unknown.
+/// A table, and what the catalogue says of it: what is not there is unknown.
 pub(super) struct Section<'t> {
     table: &'t DeTable<'t>,
-    /// As problems name it, such as `[[receiver]]`; empty for the document.
-    name: &'static str,
+    of: &'static catalogue::Section,
     pub(super) setting: Setting,
     asked: Vec<&'static str>,
 }
 
 impl<'t> Section<'t> {
-    pub(super) fn document(table: &'t Spanned<DeTable<'t>>, document: &Document<'_>) -> Self {
+    /// A whole file.
+    pub(super) fn document(
+        of: &'static catalogue::Section,
+        table: &'t Spanned<DeTable<'t>>,
+        document: &Document<'_>,
+    ) -> Self {
         let place = Some(document.place(0));
         let setting = Setting { label: String::new(), place };
-        Self { table: table.get_ref(), name: "", setting, asked: Vec::new() }
+        Self { table: table.get_ref(), of, setting, asked: Vec::new() }
+    }
+
+    fn new(table: &'t DeTable<'t>, of: &'static catalogue::Section, setting: Setting) -> Self {
+        let setting = Setting { label: String::new(), ..setting };
+        Self { table, of, setting, asked: Vec::new() }
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
+    /// Whether a list of tables is not written, or written and empty.
+    pub(super) fn lacks(&self, key: &str) -> bool {
+        let value = self.table.get(key).map(|value| value.get_ref().as_array());
+        value.is_none_or(|list| list.is_some_and(|list| list.is_empty()))
+    }
+
     fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.asked.push(key);
         self.table.get(key)
     }
-}
 
-/// A string of the configuration, wherever it came from.
-pub(super) struct Text {
-    pub(super) value: String,
-    pub(super) setting: Setting,
-    /// Whether it stands in the file itself, so that a problem may quote it.
-    literal: bool,
-    pub(super) place: Option<TextPlace>,
-}
-
-impl Text {
-    pub(super) fn variable(name: &str, value: String) -> Self {
-        let setting = Setting { label: format!("`{name}`"), place: None };
-        Self { value, setting, literal: false, place: None }
-    }
-
-    /// The value in quotes, or a word for it if it must not be quoted.
-    pub(super) fn quoted(&self) -> String {
-        shown(&self.value)
-            .filter(|_| self.literal)
-            .map_or_else(|| "the value".to_owned(), |value| format!("\"{value}\""))
+    /// What the catalogue has and nobody asks for, or the other way round. Always empty: tests see to it.
+    fn drift(&self) -> Vec<&'static str> {
+        let unread = self.of.names().filter(|name| !self.asked.contains(name));
+        let unlisted = self.asked.iter().copied().filter(|name| self.of.key(name).is_none());
+        unread.chain(unlisted).collect()
     }
 }
 
@@ -134,7 +87,7 @@ impl Reader<'_> {
     /// Writes down that a section lacks a key it needs.
     pub(super) fn needs(&mut self, section: &Section<'_>, key: &str, hint: &str) {
         if !section.has(key) {
-            let fault = Fault::new(format!("`{}` needs `{key}`", section.name)).hint(hint);
+            let fault = Fault::new(format!("`{}` needs `{key}`", section.of.header)).hint(hint);
             self.report.fail(&section.setting, fault);
         }
     }
@@ -142,16 +95,7 @@ impl Reader<'_> {
     /// A string: itself, `{ env = "NAME" }` or `{ file = "PATH" }`.
     pub(super) fn string(&mut self, section: &mut Section<'_>, key: &'static str) -> Option<Text> {
         let value = section.value(key)?;
-        self.text(section.name, key, value)
-    }
-
-    /// A string that is a secret.
-    pub(super) fn secret(&mut self, section: &mut Section<'_>, key: &'static str) -> Option<Text> {
-        let text = self.string(section, key)?;
-        if text.literal {
-            self.report.exposed(&text.setting);
-        }
-        Some(text)
+        self.text(section.of, key, value)
     }
 
     /// A string, parsed.
@@ -166,16 +110,28 @@ impl Reader<'_> {
         Some((value, text.setting))
     }
 
-    /// A string that is a secret, parsed.
-    pub(super) fn parsed_secret<T>(
+    /// A duration within the bounds of the catalogue; `None` in it: off.
+    pub(super) fn duration_or_off(
         &mut self,
         section: &mut Section<'_>,
         key: &'static str,
-        parse: impl FnOnce(&Text) -> Result<T, Fault>,
-    ) -> Option<(T, Setting)> {
-        let text = self.secret(section, key)?;
-        let value = self.report.check(&text.setting, parse(&text))?;
-        Some((value, text.setting))
+    ) -> Option<(Option<TimeDelta>, Setting)> {
+        let format = section.of.key(key).and_then(Key::format);
+        self.parsed(section, key, |text| match format {
+            Some(Format::Duration { off: true, .. }) if text.value == "off" => Ok(None),
+            Some(Format::Duration { least, .. }) => value::at_least(text, *least).map(Some),
+            _ => Ok(None),
+        })
+    }
+
+    /// A duration within the bounds of the catalogue.
+    pub(super) fn duration(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &'static str,
+    ) -> Option<(TimeDelta, Setting)> {
+        let (duration, setting) = self.duration_or_off(section, key)?;
+        Some((duration?, setting))
     }
 
     /// A list of strings.
@@ -196,22 +152,9 @@ impl Reader<'_> {
             return None;
         };
         let texts: Vec<Text> =
-            items.iter().filter_map(|item| self.text(section.name, key, item)).collect();
+            items.iter().filter_map(|item| self.text(section.of, key, item)).collect();
         // A list of nothing but mistakes is not an empty list.
         (items.is_empty() || !texts.is_empty()).then_some(texts)
-    }
-
-    /// A list of strings that are secrets.
-    pub(super) fn secrets(
-        &mut self,
-        section: &mut Section<'_>,
-        key: &'static str,
-    ) -> Option<Vec<Text>> {
-        let texts = self.strings(section, key)?;
-        for text in texts.iter().filter(|text| text.literal) {
-            self.report.exposed(&text.setting);
-        }
-        Some(texts)
     }
 
     /// `true` or `false`.
@@ -234,17 +177,17 @@ impl Reader<'_> {
         &mut self,
         section: &mut Section<'t>,
         key: &'static str,
-        name: &'static str,
     ) -> Option<Section<'t>> {
         let value = section.value(key)?;
+        let Some(Key { shape: Shape::Table(of), .. }) = section.of.key(key) else { return None };
+        let name = of.header;
         let setting = self.setting(key, &value.span());
         let Some(table) = value.get_ref().as_table() else {
             let fault = wrong_type("a table", value.get_ref()).hint(format!("write `{name}`"));
             self.report.fail(&setting, fault);
             return None;
         };
-        let setting = Setting { label: String::new(), ..setting };
-        Some(Section { table, name, setting, asked: Vec::new() })
+        Some(Section::new(table, of, setting))
     }
 
     /// The tables `[[key]]`.
@@ -252,9 +195,12 @@ impl Reader<'_> {
         &mut self,
         section: &mut Section<'t>,
         key: &'static str,
-        name: &'static str,
     ) -> Vec<Section<'t>> {
         let Some(value) = section.value(key) else { return Vec::new() };
+        let Some(Key { shape: Shape::Tables(of), .. }) = section.of.key(key) else {
+            return Vec::new();
+        };
+        let name = of.header;
         let Some(items) = value.get_ref().as_array() else {
             let setting = self.setting(key, &value.span());
             let fault = wrong_type("a list of tables", value.get_ref())
@@ -266,8 +212,7 @@ impl Reader<'_> {
         for item in items {
             let setting = self.setting(key, &item.span());
             if let Some(table) = item.get_ref().as_table() {
-                let setting = Setting { label: String::new(), ..setting };
-                sections.push(Section { table, name, setting, asked: Vec::new() });
+                sections.push(Section::new(table, of, setting));
             } else {
                 let fault = wrong_type("a table", item.get_ref()).hint(format!("write `{name}`"));
                 self.report.fail(&setting, fault);
@@ -276,22 +221,29 @@ impl Reader<'_> {
         sections
     }
 
-    /// Writes down the keys that nobody asked for.
+    /// Writes down the keys that there are not.
     pub(super) fn finish(&mut self, section: &Section<'_>, otherwise: Option<&str>) {
+        debug_assert_eq!(
+            section.drift(),
+            [""; 0],
+            "catalogue and reader of `{}`",
+            section.of.header
+        );
         for key in section.table.keys() {
             let name = key.get_ref().as_ref();
-            if section.asked.contains(&name) {
+            if section.of.key(name).is_some() {
                 continue;
             }
             let named = shown(name).map(|name| format!(" `{name}`")).unwrap_or_default();
-            let within = match section.name {
+            let within = match section.of.header {
                 "" => String::new(),
                 name => format!(" in `{name}`"),
             };
-            let hint = nearest(name, section.asked.iter().copied())
+            let names: Vec<&str> = section.of.names().collect();
+            let hint = nearest(name, names.iter().copied())
                 .map(|near| format!("did you mean `{near}`?"))
                 .or_else(|| otherwise.map(str::to_owned))
-                .unwrap_or_else(|| format!("the keys are {}", list(&section.asked)));
+                .unwrap_or_else(|| format!("the keys are {}", list(&names)));
             let setting = Setting {
                 label: String::new(),
                 place: Some(self.document.place(key.span().start)),
@@ -303,7 +255,7 @@ impl Reader<'_> {
 
     fn text(
         &mut self,
-        section: &'static str,
+        of: &'static catalogue::Section,
         key: &str,
         value: &Spanned<DeValue<'_>>,
     ) -> Option<Text> {
@@ -321,7 +273,7 @@ impl Reader<'_> {
                     variable(self.lookup.var(&name))
                 } else {
                     // A rule has no secrets; anything else may be one.
-                    contents(self.lookup, &name, section != "[[rule]]")
+                    contents(self.lookup, &name, of.header != catalogue::RULE.header)
                 };
                 let value = self.report.check(&setting, found)?;
                 let place = (kind == "file").then(|| {
@@ -336,7 +288,10 @@ impl Reader<'_> {
                 let fault = wrong_type("a string", other);
                 let fault = match other {
                     DeValue::Integer(n) if n.radix() == 10 => {
-                        let unit = if DURATIONS.contains(&key) { "s" } else { "" };
+                        // Of what has a unit, the unit is what people leave out.
+                        let format = of.key(key).and_then(Key::format);
+                        let lasts = matches!(format, Some(Format::Duration { .. }));
+                        let unit = if lasts { "s" } else { "" };
                         fault.hint(format!("put it in quotes: \"{}{unit}\"", n.as_str()))
                     }
                     _ => fault,
@@ -346,6 +301,9 @@ impl Reader<'_> {
             }
         };
         self.report.check(&text.setting, resolved(&text.value))?;
+        if text.literal && of.key(key).and_then(Key::format).is_some_and(Format::is_secret) {
+            self.report.exposed(&text.setting);
+        }
         Some(text)
     }
 
@@ -386,74 +344,6 @@ impl Reader<'_> {
             _ => TextPlace { start: self.document.place(span.start), exact: None },
         }
     }
-}
-
-/// The words in backticks, with commas.
-pub(super) fn list<T: AsRef<str>>(words: &[T]) -> String {
-    words.iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(", ")
-}
-
-/// A path as the configuration means it: relative ones start from the configuration's folder.
-pub(super) fn path(lookup: &dyn Lookup, path: &str) -> PathBuf {
-    lookup.base().join(path)
-}
-
-/// A pattern as the configuration means it. The folder's own name is no pattern.
-pub(super) fn pattern(lookup: &dyn Lookup, pattern: &str) -> String {
-    if Path::new(pattern).is_absolute() || lookup.base().as_os_str().is_empty() {
-        return pattern.to_owned();
-    }
-    let base = glob::Pattern::escape(&lookup.base().to_string_lossy());
-    Path::new(&base).join(pattern).to_string_lossy().into_owned()
-}
-
-fn variable(value: Option<String>) -> Result<String, Fault> {
-    match value {
-        None => Err(Fault::new("the variable is not set").hint("set it, or leave the key out")),
-        Some(value) if value.trim().is_empty() => Err(Fault::new("the variable is empty")),
-        Some(value) => Ok(value),
-    }
-}
-
-fn contents(lookup: &dyn Lookup, name: &str, secret: bool) -> Result<String, Fault> {
-    let path = path(lookup, name);
-    let text = if secret { lookup.secret(&path) } else { lookup.read(&path) };
-    let text = text.map_err(|e| Fault::new(format!("the file cannot be read: {e}")))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    if text.trim().is_empty() {
-        return Err(Fault::new("the file is empty"));
-    }
-    Ok(text.to_owned())
-}
-
-/// Refuses what App Service hands over when it could not follow a reference to Key Vault.
-pub(super) fn resolved(value: &str) -> Result<(), Fault> {
-    let Some(reference) = value.trim_start().strip_prefix("@Microsoft.KeyVault(") else {
-        return Ok(());
-    };
-    let reference = reference.trim_end().trim_end_matches(')');
-    let after = |marker: &str| reference.split_once(marker).map(|(_, rest)| rest);
-    let name = after("/secrets/")
-        .and_then(|rest| rest.split('/').next())
-        .or_else(|| after("SecretName=").and_then(|rest| rest.split(';').next()))
-        .filter(|name| name.len() <= 127 && !name.is_empty())
-        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
-    let secret = name.map_or("a secret".to_owned(), |name| format!("secret `{name}`"));
-    Err(Fault::new(format!("the Key Vault reference to {secret} was not resolved")).hint(
-        "give the app's identity the role `Key Vault Secrets User` on the vault, see that the secret exists, and \
-         restart the app",
-    ))
-}
-
-/// A variable's value, parsed.
-pub(super) fn checked<T>(
-    text: &Text,
-    parse: impl FnOnce(&Text) -> Result<T, Fault>,
-    report: &mut Report,
-) -> Option<T> {
-    let value = resolved(&text.value).and_then(|()| parse(text));
-    report.check(&text.setting, value)
 }
 
 fn wrong_type(expected: &str, found: &DeValue<'_>) -> Fault {

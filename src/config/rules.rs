@@ -1,41 +1,17 @@
 //! `[[rule]]`: its values, and what they say to each other within one rule.
 
+use super::catalogue::RULE;
 use super::draft::DraftRule;
 use super::model::RulePlace;
 use super::problem::{Fault, Place, Report};
-use super::reader::{Reader, Section, Text};
+use super::reader::{Reader, Section};
+use super::text::Text;
 use super::value;
 use crate::watch::duration;
 use crate::watch::rule::RuleSpec;
 use crate::watch::schedule::Schedule;
 use chrono::TimeDelta;
 use std::sync::Arc;
-
-/// All keys of a rule, in the order that people write them.
-const KEYS: [&str; 22] = [
-    "id",
-    "title",
-    "severity",
-    "query",
-    "exclude",
-    "enabled",
-    "every",
-    "cron",
-    "window",
-    "settle",
-    "lookback",
-    "key",
-    "renotify",
-    "group_by",
-    "workspaces",
-    "receivers",
-    "meaning",
-    "why",
-    "action",
-    "false_positives",
-    "runbook",
-    "attack",
-];
 
 /// Reads one `[[rule]]`.
 pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftRule {
@@ -61,15 +37,13 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
     let runbook = parsed("runbook", super::address::runbook);
     let attack = parsed("attack", value::technique);
     let cron = parsed("cron", |text| value::cron(text).map(|_| text.value.clone()));
-    let mut lasting = |key, parse: fn(&Text) -> Result<TimeDelta, Fault>| {
-        reader.parsed(section, key, parse).map(|(value, _)| value)
-    };
+    let mut lasting = |key| reader.duration(section, key).map(|(duration, _)| duration);
     let spec = RuleSpec {
-        every: lasting("every", value::positive),
-        window: lasting("window", value::positive),
-        settle: lasting("settle", value::duration),
-        lookback: lasting("lookback", value::positive),
-        renotify: lasting("renotify", value::positive),
+        every: lasting("every"),
+        window: lasting("window"),
+        settle: lasting("settle"),
+        lookback: lasting("lookback"),
+        renotify: lasting("renotify"),
         id: id.as_ref().map(|(id, _)| id.clone()).unwrap_or_default(),
         title,
         severity: reader.parsed(section, "severity", value::severity).map(|(value, _)| value),
@@ -90,7 +64,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
     };
     reader.finish(section, None);
     let written =
-        KEYS.into_iter().filter_map(|key| Some((key, reader.setting_of(section, key)?))).collect();
+        RULE.names().filter_map(|key| Some((key, reader.setting_of(section, key)?))).collect();
     let place = RulePlace {
         rule: section.setting.place.clone().unwrap_or_else(|| Place {
             file: Arc::clone(&reader.document.name),

@@ -3,7 +3,7 @@
 
 use super::model::StorageSecret;
 use super::problem::Fault;
-use super::reader::Text;
+use super::text::Text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;

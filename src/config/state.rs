@@ -4,7 +4,8 @@ use super::file::on_disk;
 use super::lookup::Lookup;
 use super::model::{State, StorageSecret};
 use super::problem::{Fault, Report, Setting};
-use super::reader::{self, Reader, Section, Text, path};
+use super::reader::{Reader, Section};
+use super::text::{Text, checked, path};
 use super::{address, secret, value};
 
 /// Reads `[state]`.
@@ -12,8 +13,8 @@ pub(super) fn section(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Opt
     let folder = reader.parsed(section, "path", value::path);
     let account = reader.parsed(section, "account_url", address::account);
     let container = reader.parsed(section, "container", value::container);
-    let key = reader.parsed_secret(section, "account_key", secret::account_key);
-    let sas = reader.parsed_secret(section, "sas", secret::sas);
+    let key = reader.parsed(section, "account_key", secret::account_key);
+    let sas = reader.parsed(section, "sas", secret::sas);
     let (has_path, has_account) = (section.has("path"), section.has("account_url"));
     let fault = if has_path && has_account {
         Some(
@@ -87,7 +88,7 @@ pub(super) fn variables(
         {
             report.warn(&text.setting, Fault::new("is set, but `HSMWATCH_STATE_URL` is not"));
         }
-        let folder = reader::checked(&folder?, value::path, report)?;
+        let folder = checked(&folder?, value::path, report)?;
         return Some(State::Folder(path(lookup, &folder)));
     };
     if folder.is_some() {
@@ -95,7 +96,7 @@ pub(super) fn variables(
         return None;
     }
     let secret = storage_secret(&variable, report);
-    let (account_url, container) = reader::checked(&url, address::account_and_container, report)?;
+    let (account_url, container) = checked(&url, address::account_and_container, report)?;
     if let (Some(_), Some((_, at))) = (account_url.query(), &secret) {
         report.fail(at, both("the signature in `HSMWATCH_STATE_URL`"));
     }
@@ -113,7 +114,7 @@ pub(super) fn storage_secret(
         report.fail(&text.setting, both("HSMWATCH_STORAGE_KEY"));
     }
     let at = key.as_ref().or(sas.as_ref())?.setting.clone();
-    let key = key.and_then(|text| reader::checked(&text, secret::account_key, report));
-    let sas = sas.and_then(|text| reader::checked(&text, secret::sas, report));
+    let key = key.and_then(|text| checked(&text, secret::account_key, report));
+    let sas = sas.and_then(|text| checked(&text, secret::sas, report));
     Some((key.or(sas)?, at))
 }

@@ -2,7 +2,7 @@
 
 use super::cloud::Cloud;
 use super::problem::{Fault, nearest};
-use super::reader::{Text, list};
+use super::text::{Text, list};
 use crate::notify::{Detail, Kind};
 use crate::watch::duration::{self, BadDuration};
 use crate::watch::schedule::Schedule;
@@ -10,6 +10,12 @@ use crate::watch::severity::Severity;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 
+/// The most characters of a line of words.
+pub(super) const LINE: usize = 200;
+/// The most characters of sentences.
+pub(super) const PROSE: usize = 4_000;
+/// The most bytes of KQL.
+pub(super) const KQL: usize = 16 * 1024;
 const DURATION_HINT: &str = "an integer and s, m, h or d, such as \"5m\"";
 
 /// An integer and s, m, h or d.
@@ -26,11 +32,6 @@ pub(super) fn duration(text: &Text) -> Result<TimeDelta, Fault> {
             )
         }
     })
-}
-
-/// A duration of at least one second.
-pub(super) fn positive(text: &Text) -> Result<TimeDelta, Fault> {
-    at_least(text, TimeDelta::seconds(1))
 }
 
 /// A duration of at least `least`.
@@ -91,9 +92,13 @@ pub(super) fn cloud(text: &Text) -> Result<Cloud, Fault> {
     word(text, "cloud", &Cloud::ALL.map(|cloud| (cloud.as_str(), cloud)))
 }
 
+/// How much of the log leaves, by its word.
+pub(super) const DETAILS: [(&str, Detail); 2] =
+    [("full", Detail::Full), ("counts", Detail::Counts)];
+
 /// How much of the log leaves.
 pub(super) fn detail(text: &Text) -> Result<Detail, Fault> {
-    word(text, "detail", &[("full", Detail::Full), ("counts", Detail::Counts)])
+    word(text, "detail", &DETAILS)
 }
 
 /// A kind of receiver.
@@ -105,8 +110,7 @@ pub(super) fn kind(text: &Text) -> Result<Kind, Fault> {
             "kind = \"webhook\" sends signed CloudEvents, which most ticketing systems can take",
         ));
     }
-    let kinds = [("teams", Kind::Teams), ("slack", Kind::Slack), ("webhook", Kind::Webhook)];
-    word(text, "kind", &kinds)
+    word(text, "kind", &Kind::ALL.map(|kind| (kind.as_str(), kind)))
 }
 
 /// A network in CIDR notation.
@@ -241,12 +245,12 @@ pub(super) fn line(text: &Text) -> Result<String, Fault> {
     if text.value.chars().any(char::is_control) {
         return Err(Fault::new("more than one line, or control characters"));
     }
-    words(text, 200)
+    words(text, LINE)
 }
 
 /// Sentences.
 pub(super) fn prose(text: &Text) -> Result<String, Fault> {
-    words(text, 4_000)
+    words(text, PROSE)
 }
 
 fn words(text: &Text, most: usize) -> Result<String, Fault> {
@@ -262,12 +266,11 @@ fn words(text: &Text, most: usize) -> Result<String, Fault> {
 
 /// KQL, unread.
 pub(super) fn kql(text: &Text) -> Result<String, Fault> {
-    const MOST: usize = 16 * 1024;
     if text.value.trim().is_empty() {
         return Err(Fault::new("is empty"));
     }
-    if text.value.len() > MOST {
-        return Err(Fault::new(format!("{} bytes long, at most {MOST}", text.value.len())));
+    if text.value.len() > KQL {
+        return Err(Fault::new(format!("{} bytes long, at most {KQL}", text.value.len())));
     }
     Ok(text.value.clone())
 }

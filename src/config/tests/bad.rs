@@ -358,7 +358,7 @@ proptest! {
     #[test]
     fn durations_read_back(seconds in 1_i64..=315_360_000) {
         let spoken = crate::watch::duration::text(chrono::TimeDelta::seconds(seconds));
-        let text = reader::Text::variable("X", spoken);
+        let text = text::Text::variable("X", spoken);
         prop_assert_eq!(value::duration(&text).unwrap().num_seconds(), seconds);
     }
 }

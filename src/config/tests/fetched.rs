@@ -306,6 +306,10 @@ fn glob_pattern() -> impl Strategy<Value = String> {
     (before, prop::collection::vec(part, 1..4))
         .prop_map(|(before, parts)| format!("{before}{}", parts.join("/")))
         .prop_filter("relative, and inside", |p| !p.contains(".."))
+        // After `**` the `glob` crate finds nothing in `.`, which is the folder itself everywhere else.
+        .prop_filter("a folder is not named twice", |p| {
+            p.split('/').skip(1).all(|part| part != ".")
+        })
 }
 
 proptest! {
@@ -330,7 +334,7 @@ proptest! {
         }
         std::fs::create_dir_all(dir.path().join("p")).unwrap();
         let system = System::beside(&dir.path().join("p/hsmwatch.toml"));
-        let files = system.glob(&reader::pattern(&system, &pattern)).map(|found| {
+        let files = system.glob(&text::pattern(&system, &pattern)).map(|found| {
             found.iter().map(|path| path.strip_prefix(dir.path()).unwrap().to_owned()).collect::<Vec<_>>()
         });
 
@@ -339,11 +343,11 @@ proptest! {
         let container = Container(blobs.into_iter().map(|name| (name, String::new())).collect());
         let mut fetched = Blobs::default();
         let world = Fetched::new(&place, &fetched, &machine);
-        let _not_yet = world.glob(&reader::pattern(&world, &pattern));
+        let _not_yet = world.glob(&text::pattern(&world, &pattern));
         let missing = world.missing();
         container.fetch(&mut fetched, &missing);
         let world = Fetched::new(&place, &fetched, &machine);
-        let found = world.glob(&reader::pattern(&world, &pattern)).map(|found| {
+        let found = world.glob(&text::pattern(&world, &pattern)).map(|found| {
             found.iter().map(|path| path.strip_prefix("conf").unwrap().to_owned()).collect::<Vec<_>>()
         });
         prop_assert_eq!(found.ok(), files.ok(), "{}", pattern);

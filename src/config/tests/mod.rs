@@ -1,18 +1,31 @@
 //! Configurations, good and bad.
 
 mod bad;
+mod catalogue;
 mod environment;
 mod fetched;
+mod generated;
 mod good;
 mod leaks;
+mod schema;
+mod variables;
 mod world;
 
 use super::*;
 use world::World;
 
-/// Reads `hsmwatch.toml` with this text.
+/// Reads `hsmwatch.toml` with this text. What is good, an editor takes too: so every good configuration of these tests goes
+/// through the schema.
 fn file(text: &str, world: &World) -> Result<Loaded, Problems> {
-    load(Input::File { name: "hsmwatch.toml", text }, &known(), world)
+    let result = load(Input::File { name: "hsmwatch.toml", text }, &known(), world);
+    if result.is_ok() {
+        assert_eq!(
+            schema::refuses(text),
+            None,
+            "the schema refuses what the reader takes:\n{text}"
+        );
+    }
+    result
 }
 
 /// What a user would see: the problems, or the warnings.

@@ -1,0 +1,41 @@
+//! The reference: the keys of each section as a table of Markdown.
+
+use super::{Fallback, Key, Section, Shape};
+
+/// The keys of a section.
+pub(crate) fn table(of: &Section) -> String {
+    let mut text = "| key | type | default | meaning |\n|---|---|---|---|\n".to_owned();
+    for key in of.keys {
+        let mut meaning = key.about.to_owned();
+        let sentences = of.sentences(key);
+        if !sentences.is_empty() {
+            meaning.push_str(&format!(" {sentences}"));
+        }
+        let example = key.example.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !matches!(key.shape, Shape::Table(_) | Shape::Tables(_)) && !example.contains('`') {
+            meaning.push_str(&format!(" Such as `{example}`."));
+        }
+        let cells = [format!("`{}`", key.name), shape(key), default(key), meaning];
+        text.push_str(&format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")));
+    }
+    text
+}
+
+fn shape(key: &Key) -> String {
+    match &key.shape {
+        Shape::Text(format) => format.label(),
+        Shape::List { of, .. } => format!("list: {}", of.label()),
+        Shape::Boolean => "`true` or `false`".to_owned(),
+        Shape::Table(section) | Shape::Tables(section) => format!("`{}`", section.header),
+    }
+}
+
+fn default(key: &Key) -> String {
+    match key.default {
+        Fallback::Required => "needed".to_owned(),
+        Fallback::Value("[]") => "none".to_owned(),
+        Fallback::Value(default) => format!("`{default}`"),
+        Fallback::Words(words) => words.to_owned(),
+        Fallback::Nothing => String::new(),
+    }
+}
