@@ -255,7 +255,7 @@ fn enter_takes_what_is_offered() {
     let answers = done.unwrap().complete().unwrap();
     assert_eq!(
         answers.summary(),
-        "1 workspace, 1 receiver, presets tutorial, state in folder hsmwatch-state"
+        "1 workspace, 1 receiver, presets tutorial, state in the folder hsmwatch-state"
     );
     assert_eq!(answers.cloud, None);
     insta::assert_snapshot!(said);

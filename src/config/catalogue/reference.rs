@@ -1,6 +1,7 @@
 //! The reference: the keys of each section as a table of Markdown.
 
 use super::{Fallback, Key, Section, Shape};
+use std::fmt::Write as _;
 
 /// The keys of a section.
 pub(crate) fn table(of: &Section) -> String {
@@ -9,14 +10,15 @@ pub(crate) fn table(of: &Section) -> String {
         let mut meaning = key.about.to_owned();
         let sentences = of.sentences(key);
         if !sentences.is_empty() {
-            meaning.push_str(&format!(" {sentences}"));
+            let _infallible = write!(meaning, " {sentences}");
         }
         let example = key.example.split_whitespace().collect::<Vec<_>>().join(" ");
         if !matches!(key.shape, Shape::Table(_) | Shape::Tables(_)) && !example.contains('`') {
-            meaning.push_str(&format!(" Such as `{example}`."));
+            let _infallible = write!(meaning, " Such as `{example}`.");
         }
         let cells = [format!("`{}`", key.name), shape(key), default(key), meaning];
-        text.push_str(&format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")));
+        let cells = cells.map(|cell| cell.replace('|', "\\|")).join(" | ");
+        let _infallible = writeln!(text, "| {cells} |");
     }
     text
 }
