@@ -2,6 +2,7 @@
 
 mod address;
 mod guard;
+mod probe;
 
 pub use address::{Endpoint, EndpointError};
 
@@ -11,14 +12,14 @@ use address::Address;
 use async_trait::async_trait;
 use chrono::Utc;
 use guard::{Policy, Refused};
-use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, ClientBuilder};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
-use url::Host;
+use url::{Host, Url};
 
 /// No receiver is waited for longer, from the first packet to the last byte that is read.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,6 +67,10 @@ impl HttpTransport {
 }
 
 fn client(policy: &Policy) -> Result<Client, reqwest::Error> {
+    client_builder(policy).build()
+}
+
+fn client_builder(policy: &Policy) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("hsmwatch/", env!("CARGO_PKG_VERSION")))
         .timeout(TIMEOUT)
@@ -78,7 +83,6 @@ fn client(policy: &Policy) -> Result<Client, reqwest::Error> {
         // A kept connection that the receiver has closed meanwhile would make a POST's fate unknown. Alerts are rare.
         .pool_max_idle_per_host(0)
         .dns_resolver(Guard(policy.clone()))
-        .build()
 }
 
 /// Looks names up and lets only allowed addresses through, so that the connection goes to an address that was checked.
@@ -114,13 +118,7 @@ impl Transport for HttpTransport {
                 post.receiver
             )));
         };
-        // Names are checked by the resolver; it is never asked for a literal address.
-        let literal = match address.url.host() {
-            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-            _ => None,
-        };
-        if let Some(Err(why)) = literal.map(|ip| address.policy.check(ip)) {
+        if let Some(Err(why)) = literal(&address.url).map(|ip| address.policy.check(ip)) {
             return Err(forbidden(&post.receiver, why));
         }
         let mut request = client
@@ -159,6 +157,15 @@ impl Transport for HttpTransport {
         body.truncate(MAX_REPLY);
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Reply { status, retry_after, body, whole })
+    }
+}
+
+/// The address in a URL. Names are checked by the resolver, which is never asked for a literal address.
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+        _ => None,
     }
 }
 

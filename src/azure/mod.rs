@@ -6,8 +6,10 @@ mod decode;
 mod errors;
 pub mod identity;
 pub mod logs;
+pub mod management;
 pub mod remote;
 mod scan;
+pub mod sites;
 pub mod storage;
 mod time;
 

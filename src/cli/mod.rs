@@ -4,6 +4,7 @@ mod catalogue;
 mod check;
 mod columns;
 mod demo;
+mod doctor;
 mod explain;
 mod handler;
 mod init;
@@ -33,6 +34,7 @@ First steps:
   hsmwatch demo                          see it at work: no account, no configuration
   hsmwatch init                          write a configuration
   hsmwatch check                         look at the configuration and the rules
+  hsmwatch doctor                        look at everything from the HSM to the receivers
   hsmwatch run --once                    one tick on this machine, for cron
   hsmwatch run                           keep watching until told to stop
 
@@ -73,6 +75,7 @@ enum Verb {
     Run(run::Args),
     Init(Box<init::Args>),
     Check(check::Args),
+    Doctor(doctor::Args),
     Status(status::Args),
     Receivers(receivers::Args),
     Query(query::Args),
@@ -100,6 +103,7 @@ pub fn run() -> ExitCode {
         Verb::Run(args) => run::run(&context, &args),
         Verb::Init(args) => init::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
+        Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),
         Verb::Receivers(args) => receivers::run(&context, &args),
         Verb::Query(args) => query::run(&context, args),

@@ -14,6 +14,7 @@ use crate::watch::head::Version;
 use crate::watch::rule::{Kind, Rule};
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 const AFTER: &str = "\
@@ -22,6 +23,7 @@ Examples:
   hsmwatch rules show key-delete               what it looks for, what it means, what to do
   hsmwatch rules show key-delete --kql         the query alone, to be pasted into the portal
   hsmwatch rules show login-burst --kql --last 6h
+  hsmwatch rules tables                        what an identity must be allowed to read
 
 Turn rules on in hsmwatch.toml: presets = [\"tutorial\"], with ids or the sets tutorial, recommended and all.";
 
@@ -41,6 +43,11 @@ enum What {
     List,
     /// Show one rule: its query, and what its alerts say
     Show(Show),
+    /// List the tables that the rules read: what the watcher's identity must be allowed to read
+    ///
+    /// The rules that are on; without a configuration, all presets. With --format json it is the list for the parameter
+    /// `tables` of infra/main.bicep, from which the condition of the watcher's role is made.
+    Tables,
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,6 +68,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
         None | Some(What::List) => list(context, &catalogue),
         Some(What::Show(show)) if show.kql => kql(context, &catalogue.get(&show.id)?.rule, show)?,
         Some(What::Show(show)) => one(context, &catalogue, catalogue.get(&show.id)?),
+        Some(What::Tables) => tables(context, &catalogue),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -114,6 +122,25 @@ fn list(context: &Context, catalogue: &Catalogue) {
         None => format!("{all} presets; without a configuration nothing is on"),
     });
     talk("`hsmwatch rules show ID` tells what one looks for");
+}
+
+/// The tables, each with the rules that read it.
+fn tables(context: &Context, catalogue: &Catalogue) {
+    let mut readers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for entry in catalogue.entries.iter().filter(|entry| entry.on != Some(false)) {
+        for table in entry.rule.tables() {
+            readers.entry(table).or_default().push(&entry.rule.id);
+        }
+    }
+    if context.format == Format::Json {
+        out(json!(readers.keys().collect::<Vec<_>>()));
+        return;
+    }
+    let rows: Vec<Vec<String>> = readers
+        .into_iter()
+        .map(|(table, rules)| vec![clean(&table, 80), rules.join(", ")])
+        .collect();
+    lines(&["TABLE", "READ BY"], &rows).into_iter().for_each(out);
 }
 
 /// Names of the receivers that are told; `None` without a configuration.

@@ -83,16 +83,26 @@ pub(crate) fn load(context: &Context) -> Result<Setup, Stop> {
             })?;
             config::load(Input::File { name: &source, text: &text }, &known(), &lookup)?
         }
-        Origin::Blob(_) => {
-            let read = async {
-                origin.refresh().await?;
-                origin.read().await
-            };
-            let version = super::runtime()?.block_on(read).map_err(Stop::usage)?;
-            version.loaded?
-        }
+        Origin::Blob(_) => super::runtime()?.block_on(fetch(&mut origin))?,
     };
     finish(loaded, source, lookup)
+}
+
+/// The same for those who are asynchronous already.
+pub(crate) async fn load_in(context: &Context) -> Result<Setup, Stop> {
+    let mut origin = Origin::of(context)?;
+    match origin {
+        Origin::Environment | Origin::File(_) => load(context),
+        Origin::Blob(_) => {
+            let (source, lookup) = (origin.source(), origin.lookup());
+            finish(Box::pin(fetch(&mut origin)).await?, source, lookup)
+        }
+    }
+}
+
+async fn fetch(origin: &mut Origin) -> Result<config::Loaded, Stop> {
+    origin.refresh().await.map_err(Stop::usage)?;
+    Ok(origin.read().await.map_err(Stop::usage)?.loaded?)
 }
 
 /// The configuration if there is one: for verbs that also work without.
@@ -195,6 +205,11 @@ impl Setup {
 
     /// The way to the receivers.
     pub(crate) fn transport(&self) -> Result<Arc<dyn Transport>, Stop> {
+        Ok(Arc::new(self.http_transport()?))
+    }
+
+    /// The same, by its own name.
+    pub(crate) fn http_transport(&self) -> Result<HttpTransport, Stop> {
         let endpoints: BTreeMap<String, Endpoint> = self
             .config
             .receivers
@@ -207,8 +222,12 @@ impl Setup {
                 (receiver.name.clone(), endpoint)
             })
             .collect();
-        let transport = HttpTransport::new(endpoints).map_err(|e| Stop::usage(e.to_string()))?;
-        Ok(Arc::new(transport))
+        HttpTransport::new(endpoints).map_err(|e| Stop::usage(e.to_string()))
+    }
+
+    /// What variables mean.
+    pub(crate) const fn lookup(&self) -> &System {
+        &self.lookup
     }
 
     /// Where state lives.
@@ -229,26 +248,8 @@ impl Setup {
         let (id, source, resource_id): (String, Arc<dyn LogSource>, Option<String>) =
             match &workspace.source {
                 Source::LogAnalytics { id, endpoint, resource_id } => {
-                    let azure = azure(cloud);
-                    let endpoint = match endpoint {
-                        Some(url) => url.clone(),
-                        None => {
-                            Url::parse(azure.query_endpoint()).map_err(|e| bad(e.to_string()))?
-                        }
-                    };
-                    let credential = for_endpoint(&endpoint, azure, |name| self.lookup.var(name))
-                        .map_err(|e| bad(e.to_string()))?;
-                    let loopback = crate::azure::is_loopback(&endpoint);
-                    let options = LogAnalyticsOptions {
-                        endpoint,
-                        workspace_id: id.clone(),
-                        scope: azure.query_scope().to_owned(),
-                        credential,
-                        http: crate::azure::client(loopback).map_err(|e| bad(e.to_string()))?,
-                        wait: WAIT,
-                        pauses: PAUSES,
-                    };
-                    let source = LogAnalytics::new(options).map_err(|e| bad(e.to_string()))?;
+                    let source =
+                        log_analytics(cloud, id, endpoint.as_ref(), &self.lookup).map_err(bad)?;
                     (id.clone(), Arc::new(source), resource_id.clone())
                 }
                 Source::Files { globs } => (name.clone(), file_logs(globs)?, None),
@@ -300,6 +301,33 @@ impl Setup {
         let Config { overlap, sweep, sweep_every, catch_up, .. } = self.config;
         Timing { overlap, sweep, sweep_every, catch_up }
     }
+}
+
+/// The way to a workspace of Log Analytics.
+pub(crate) fn log_analytics(
+    cloud: config::Cloud,
+    workspace_id: &str,
+    endpoint: Option<&Url>,
+    lookup: &System,
+) -> Result<LogAnalytics, String> {
+    let azure = azure(cloud);
+    let endpoint = match endpoint {
+        Some(url) => url.clone(),
+        None => Url::parse(azure.query_endpoint()).map_err(|e| e.to_string())?,
+    };
+    let credential =
+        for_endpoint(&endpoint, azure, |name| lookup.var(name)).map_err(|e| e.to_string())?;
+    let loopback = crate::azure::is_loopback(&endpoint);
+    let options = LogAnalyticsOptions {
+        endpoint,
+        workspace_id: workspace_id.to_owned(),
+        scope: azure.query_scope().to_owned(),
+        credential,
+        http: crate::azure::client(loopback).map_err(|e| e.to_string())?,
+        wait: WAIT,
+        pauses: PAUSES,
+    };
+    LogAnalytics::new(options).map_err(|e| e.to_string())
 }
 
 /// The same cloud, as the adapters have it.

@@ -2,11 +2,13 @@
 //! long as the newest cannot be used.
 
 use super::Context;
+use super::doctor;
 use super::keeper::{self, Good, KeepError};
 use super::origin::{Origin, Version};
 use super::report::Stop;
 use super::setup::{self, Setup};
 use crate::config::{self, Asked, Cloud, Input, Problem, State};
+use crate::hosts::checks::Report;
 use crate::hosts::daemon::clock;
 use crate::hosts::functions::{App, Current, Refused, Supply};
 use crate::ports::StateStore;
@@ -65,6 +67,10 @@ impl Supply for Reloading {
             memory.ended = Some(Instant::now());
         }
         memory.current.clone()
+    }
+
+    async fn checks(&self) -> Option<Report> {
+        Some(Box::pin(doctor::inside(&self.context)).await)
     }
 }
 

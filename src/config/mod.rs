@@ -26,6 +26,7 @@ mod state;
 mod tests;
 mod text;
 mod value;
+pub mod variables;
 
 pub use asked::{Asked, Kept, Recorder};
 pub use blob::BlobPlace;

@@ -11,6 +11,7 @@ mod wire;
 
 pub use limits::Limits;
 
+use super::checks::Report;
 use crate::engine::{Engine, Watch};
 use async_trait::async_trait;
 use axum::Router;
@@ -70,6 +71,11 @@ pub struct Current {
 pub trait Supply: Send + Sync {
     /// What there is to work with; asked at the begin of each invocation. `fresh`: look for a new version in any case.
     async fn current(&self, fresh: bool) -> Current;
+
+    /// Looks at the deployment from inside, under its own identity. `None`: there is nobody to do so.
+    async fn checks(&self) -> Option<Report> {
+        None
+    }
 }
 
 /// Answers the host until `stop` completes; then what is under way is finished.

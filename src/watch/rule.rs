@@ -65,6 +65,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Names of the tables that it reads, sorted, each once; none for a text that cannot be read.
+    pub fn tables(&self) -> Vec<String> {
+        kql::outline(&self.text()).map(|outline| outline.tables).unwrap_or_default()
+    }
+
     /// The query with `exclude` appended: all of the text that is asked, but for the window's two constants.
     pub fn text(&self) -> String {
         match &self.exclude {

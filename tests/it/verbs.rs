@@ -176,6 +176,37 @@ query = "CloudHsmServiceOperationAuditLogs"
 }
 
 #[test]
+fn the_tables_are_those_of_the_rules_that_are_on() {
+    const OPERATIONS: &str = "CloudHsmServiceOperationAuditLogs";
+    let here = folder();
+    let ran = run(here.path(), &["rules", "tables"]);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", ran.out);
+    assert!(lines[1].starts_with(OPERATIONS) && lines[1].contains("key-delete"), "{}", ran.out);
+    let json = run(here.path(), &["rules", "tables", "--format", "json"]).json();
+    assert_eq!(json, serde_json::json!([OPERATIONS]));
+
+    let here = configured(&format!(
+        "presets = [\"key-delete\"]\n[state]\npath = \"state\"\n{OFFLINE}{}",
+        r#"
+[[rule]]
+id = "hardware"
+title = "Anything in the hardware's own log"
+severity = "low"
+query = "CloudHsmHardwareOperationAuditLogs | project TimeGenerated, OperationName"
+[[rule]]
+id = "elsewhere"
+title = "Not on"
+severity = "low"
+enabled = false
+query = "SigninLogs | project TimeGenerated"
+"#
+    ));
+    let ran = run(here.path(), &["rules", "tables", "--format", "json"]);
+    assert_eq!(ran.json(), serde_json::json!(["CloudHsmHardwareOperationAuditLogs", OPERATIONS]));
+}
+
+#[test]
 fn rules_are_shown_also_beside_a_broken_configuration() {
     let here = configured("nonsense = 1\n");
     let ran = run(here.path(), &["rules"]);

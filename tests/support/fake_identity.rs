@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +22,10 @@ struct Inner {
     script: VecDeque<u16>,
     /// Tokens that Azurite takes, for this audience.
     audience: Option<String>,
+    /// What tokens say, besides for what they are good.
+    claims: Option<Json>,
+    /// There are no tokens for these.
+    refused: Vec<String>,
 }
 
 type Shared = Arc<Mutex<Inner>>;
@@ -54,6 +58,16 @@ impl FakeIdentity {
         self.inner.lock().unwrap().audience = Some(audience.to_owned());
     }
 
+    /// Tokens say this from now on, and that they are good for what was asked.
+    pub(crate) fn tokens_of(&self, claims: &Json) {
+        self.inner.lock().unwrap().claims = Some(claims.clone());
+    }
+
+    /// There are no tokens for this resource.
+    pub(crate) fn refuse(&self, resource: &str) {
+        self.inner.lock().unwrap().refused.push(resource.to_owned());
+    }
+
     /// The queries of all requests.
     pub(crate) fn asked(&self) -> Vec<BTreeMap<String, String>> {
         self.inner.lock().unwrap().asked.clone()
@@ -79,11 +93,16 @@ async fn token(
     if let Some(status) = inner.script.pop_front() {
         return StatusCode::from_u16(status).unwrap().into_response();
     }
+    let resource = query.get("resource").cloned().unwrap_or_default();
+    if inner.refused.contains(&resource) {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
     // All fields are strings, also the time.
     let expires = chrono::Utc::now().timestamp() + 86_400;
-    let token = match &inner.audience {
-        Some(audience) => unsigned(audience),
-        None => format!("token-{}", inner.asked.len()),
+    let token = match (&inner.audience, &inner.claims) {
+        (Some(audience), _) => unsigned(audience, &json!({})),
+        (None, Some(claims)) => unsigned(&resource, claims),
+        (None, None) => format!("token-{}", inner.asked.len()),
     };
     axum::Json(json!({
         "access_token": token,
@@ -95,15 +114,18 @@ async fn token(
     .into_response()
 }
 
-fn unsigned(audience: &str) -> String {
+fn unsigned(audience: &str, more: &Json) -> String {
     let now = chrono::Utc::now().timestamp();
-    let claims = json!({
+    let mut claims = json!({
         "aud": audience,
         "iss": "https://sts.windows.net/11111111-2222-3333-4444-555555555555/",
         "iat": now - 60,
         "nbf": now - 60,
         "exp": now + 86_400,
     });
-    let part = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    for (name, claim) in more.as_object().unwrap() {
+        claims[name] = claim.clone();
+    }
+    let part = |json: Json| URL_SAFE_NO_PAD.encode(json.to_string());
     format!("{}.{}.", part(json!({"alg": "none", "typ": "JWT"})), part(claims))
 }

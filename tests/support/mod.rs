@@ -16,6 +16,7 @@ pub(crate) mod bed;
 pub(crate) mod daemon;
 pub(crate) mod fake_identity;
 pub(crate) mod fake_logs;
+pub(crate) mod fake_management;
 pub(crate) mod fake_receiver;
 pub(crate) mod function_app;
 pub(crate) mod functions_host;

@@ -40,7 +40,7 @@ pub(crate) static RECEIVER: Section = Section {
             name: "previous_secrets",
             shape: Shape::List { of: &Format::Signing, empty: true },
             default: Fallback::Value("[]"),
-            example: "[{ env = \"HSMWATCH_WEBHOOK_SECRET_OLD\" }]",
+            example: "[{ env = \"FORMER_SECRET\" }]",
             about: "Older secrets that still sign as well, while the receiver changes over to the new one.",
         },
         Key {

@@ -25,7 +25,7 @@ pub(super) fn world() -> World {
         .var("HSMWATCH_SLACK_URL", SLACK)
         .var("HSMWATCH_WEBHOOK_URL", "https://itsm.example.com/hook")
         .var("HSMWATCH_WEBHOOK_SECRET", SECRET)
-        .var("HSMWATCH_WEBHOOK_SECRET_OLD", "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=")
+        .var("FORMER_SECRET", "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=")
         .var("HSMWATCH_STORAGE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
         .var("HSMWATCH_STORAGE_SAS", "sv=2021-12-02&sig=abc%3D")
         .file("rules/a.toml", "[[rule]]\nid = 'a'\ntitle = 'A'\nseverity = 'low'\nquery = 'T'\n")

@@ -8,6 +8,7 @@ mod generated;
 mod good;
 mod leaks;
 mod schema;
+mod variables;
 mod world;
 
 use super::*;

@@ -25,6 +25,19 @@ const SLEPT: TimeDelta = TimeDelta::seconds(30);
 /// A message to evaluate a workspace is good for at least this long, however short the intervals of its rules.
 const SHORTEST: TimeDelta = TimeDelta::minutes(1);
 
+/// Headers of an answer for programs.
+const JSON: [(&str, &str); 3] = [
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+];
+/// Headers of a text for browsers.
+const PLAIN: [(&str, &str); 3] = [
+    ("Content-Type", "text/plain; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+];
+
 /// A workspace to be evaluated, as it travels through the queue `hsmwatch-evaluations`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Evaluation {
@@ -40,11 +53,18 @@ pub(super) struct Invocations {
     limits: Limits,
     lanes: Lanes,
     banner: Once,
+    checking: tokio::sync::Mutex<()>,
 }
 
 impl Invocations {
     pub(super) fn new(supply: Arc<dyn Supply>, limits: Limits) -> Self {
-        Self { supply, limits, lanes: Lanes::default(), banner: Once::new() }
+        Self {
+            supply,
+            limits,
+            lanes: Lanes::default(),
+            banner: Once::new(),
+            checking: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Answers the invocation of a function.
@@ -55,7 +75,7 @@ impl Invocations {
             "evaluate" => self.evaluate(body, began).await,
             "deliver" => self.deliver(body, began).await,
             "dead-letter" => Ok(dead_letter(body)),
-            "status" => Ok(self.status(body).await),
+            "status" => Ok(self.status(body, began).await),
             _ => {
                 let error =
                     format!("there is no such function; there are {}", FUNCTIONS.join(", "));
@@ -224,8 +244,30 @@ impl Invocations {
         Ok(Answer::nothing(log))
     }
 
-    async fn status(&self, body: &[u8]) -> Answer {
+    /// The deployment as it sees itself. It is always an answer: what is wrong is in it.
+    async fn checks(&self, request: &HttpRequest, began: Instant) -> Answer {
+        let _one_at_a_time = self.checking.lock().await;
+        let Ok(report) = timeout_at(began + self.limits.whole, self.supply.checks()).await else {
+            let error = over("look at the deployment");
+            tracing::error!("{error}");
+            return Answer::http(StatusCode::GATEWAY_TIMEOUT, &PLAIN, error);
+        };
+        let Some(report) = report else {
+            let error = "this program has no checks to run".to_owned();
+            return Answer::http(StatusCode::NOT_IMPLEMENTED, &PLAIN, error);
+        };
+        tracing::info!("looked at the deployment: {:?}", report.summary);
+        if wants_html(request) {
+            return Answer::http(StatusCode::OK, &PLAIN, report.text());
+        }
+        Answer::http(StatusCode::OK, &JSON, json!(report).to_string())
+    }
+
+    async fn status(&self, body: &[u8], began: Instant) -> Answer {
         let request = wire::http_request(body, "req").unwrap_or_default();
+        if request.checks.as_deref() == Some("run") {
+            return self.checks(&request, began).await;
+        }
         let Current { app, refused } = self.supply.current(true).await;
         let now = clock();
         let source = app.as_ref().map_or("none", |app| app.source.as_str());
@@ -275,12 +317,7 @@ impl Invocations {
                 object.insert("well".to_owned(), false.into());
             }
         }
-        let headers = [
-            ("Content-Type", "application/json"),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-        ];
-        Answer::http(code, &headers, json.to_string())
+        Answer::http(code, &JSON, json.to_string())
     }
 }
 
@@ -435,7 +472,7 @@ mod tests {
     #[test]
     fn browsers_get_html_and_programs_json() {
         let wants = |accept: &str| {
-            wants_html(&HttpRequest { accept: Some(accept.to_owned()), format: None })
+            wants_html(&HttpRequest { accept: Some(accept.to_owned()), ..HttpRequest::default() })
         };
         assert!(wants("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
         assert!(wants("application/json;q=0.5, text/html"));
@@ -443,7 +480,11 @@ mod tests {
         assert!(!wants("*/*"));
         assert!(!wants("text/html;q=0.1, application/json"));
         assert!(!wants_html(&HttpRequest::default()));
-        let asked = HttpRequest { accept: Some("text/html".into()), format: Some("json".into()) };
+        let asked = HttpRequest {
+            accept: Some("text/html".into()),
+            format: Some("json".into()),
+            ..HttpRequest::default()
+        };
         assert!(!wants_html(&asked));
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct HttpRequest {
     pub(super) accept: Option<String>,
     /// `?format=`, if it was sent.
     pub(super) format: Option<String>,
+    /// `?checks=`, if it was sent.
+    pub(super) checks: Option<String>,
 }
 
 /// The request of an HTTP trigger. The URL carries the function's key and is not even looked at.
@@ -63,7 +65,11 @@ pub(super) fn http_request(body: &[u8], binding: &'static str) -> Result<HttpReq
         let fields = value.get(object)?.as_object()?;
         fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).and_then(|(_, v)| first(v))
     };
-    Ok(HttpRequest { accept: named("Headers", "accept"), format: named("Query", "format") })
+    Ok(HttpRequest {
+        accept: named("Headers", "accept"),
+        format: named("Query", "format"),
+        checks: named("Query", "checks"),
+    })
 }
 
 /// What an invocation answers.
