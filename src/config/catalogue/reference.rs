@@ -1,6 +1,7 @@
 //! The reference: the keys of each section as a table of Markdown.
 
 use super::{Fallback, Key, Section, Shape};
+use crate::config::variables::{Reader, Setter, VARIABLES};
 use std::fmt::Write as _;
 
 /// The keys of a section.
@@ -19,6 +20,28 @@ pub(crate) fn table(of: &Section) -> String {
         let cells = [format!("`{}`", key.name), shape(key), default(key), meaning];
         let cells = cells.map(|cell| cell.replace('|', "\\|")).join(" | ");
         let _infallible = writeln!(text, "| {cells} |");
+    }
+    text
+}
+
+/// The variables of the environment that people set.
+pub(crate) fn variables() -> String {
+    let mut text = "| variable | read by | meaning |\n|---|---|---|\n".to_owned();
+    for variable in VARIABLES.iter().filter(|variable| variable.setter != Setter::Platform) {
+        let reader = match variable.reader {
+            Reader::Configuration => "the configuration",
+            Reader::Identity => "whatever signs in to Azure",
+            Reader::CommandLine => "the command line",
+            Reader::Handler => "`handler`",
+            Reader::Doctor => "`doctor`",
+            Reader::Host => "the Functions host",
+        };
+        let elsewhere = match variable.setter {
+            Setter::PersonElsewhere => " Not in an app on Azure.",
+            _ => "",
+        };
+        let (name, meaning) = (variable.name, variable.meaning.replace('|', "\\|"));
+        let _infallible = writeln!(text, "| `{name}` | {reader} | {meaning}{elsewhere} |");
     }
     text
 }

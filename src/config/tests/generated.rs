@@ -61,7 +61,10 @@ fn the_reference_is_what_the_catalogue_says() {
             rest = after;
         }
         assert!(sections.next().is_none(), "a section has no place");
-        made + rest
+        let (before, after) = rest.split_once("<!-- variables -->\n").unwrap();
+        let (_, after) = after.split_once("<!-- end of variables -->").unwrap();
+        let table = reference::variables();
+        format!("{made}{before}<!-- variables -->\n{table}<!-- end of variables -->{after}")
     });
 }
 
