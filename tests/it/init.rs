@@ -1,6 +1,7 @@
 //! `init`: from questions on a terminal, from flags elsewhere; over nothing, and whole or not at all.
 
 use crate::support::bed::{Ran, SECRET};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -182,12 +183,8 @@ fn what_cannot_be_is_refused_with_the_cure() {
     for case in cases {
         let ran = desk.init(case);
         assert_eq!(ran.stdout, "", "{case:?}");
-        said.push_str(&format!(
-            "$ hsmwatch init {}\n{}{:?}\n\n",
-            case.join(" "),
-            ran.stderr,
-            ran.code
-        ));
+        let (case, code) = (case.join(" "), ran.code.unwrap());
+        let _infallible = writeln!(said, "$ hsmwatch init {case}\n{}[{code}]\n", ran.stderr);
     }
     insta::assert_snapshot!(said);
     assert_eq!(desk.names(), [""; 0]);

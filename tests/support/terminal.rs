@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// How long a program that hangs is waited for. Nothing waits for this that goes well.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) struct Terminal {
     child: Child,
@@ -44,7 +44,7 @@ impl Terminal {
     /// Waits until this has been asked, after all that was waited for before.
     pub(crate) fn asks(&mut self, text: &str) -> &mut Self {
         loop {
-            if let Some(found) = self.seen[self.at..].find(text) {
+            if let Some(found) = self.seen.get(self.at..).unwrap().find(text) {
                 self.at += found + text.len();
                 return self;
             }

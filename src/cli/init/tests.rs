@@ -12,7 +12,7 @@ fn world() -> Imagined<'static> {
     let fates = [Fate::Teams, Fate::Slack, Fate::Webhook, Fate::Secret];
     let mut variables: BTreeMap<_, _> =
         fates.map(|fate| (fate.usual(), fate.stand_in())).into_iter().collect();
-    variables.insert("HSMWATCH_WEBHOOK_SECRET_OLD", Fate::Secret.stand_in());
+    variables.insert("FORMER_SECRET", Fate::Secret.stand_in());
     variables.insert("HSMWATCH_STORAGE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
     variables.insert("HSMWATCH_STORAGE_SAS", "sv=2021-12-02&sig=abc%3D");
     Imagined { variables }
@@ -255,7 +255,7 @@ fn enter_takes_what_is_offered() {
     let answers = done.unwrap().complete().unwrap();
     assert_eq!(
         answers.summary(),
-        "1 workspace, 1 receiver, presets tutorial, state in folder hsmwatch-state"
+        "1 workspace, 1 receiver, presets tutorial, state in the folder hsmwatch-state"
     );
     assert_eq!(answers.cloud, None);
     insta::assert_snapshot!(said);
