@@ -127,9 +127,10 @@ async fn a_rule_that_was_mended_is_watched_although_its_former_text_is_refused()
     bench.begin().await;
     bench.round(after(5)).await;
     // The column that the rule needs is gone.
-    let refuse = |query: &Query| match query.text.contains("not(") {
-        true => Ok(Answer::default()),
-        false => Err(QueryError::Refused("no such column".to_owned())),
+    let refuse = |query: &Query| {
+        let mended = query.text.contains("not(");
+        let refused = || QueryError::Refused("no such column".to_owned());
+        if mended { Ok(Answer::default()) } else { Err(refused()) }
     };
     bench.service.says(refuse);
     bench.service.add(row(after(7), "g", "missed meanwhile"));
