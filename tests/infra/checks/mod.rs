@@ -4,8 +4,10 @@ mod apart;
 mod deadman;
 mod documentation;
 mod evaluation;
+mod limits;
 mod modules;
 mod names;
+mod order;
 mod parameters;
 mod privileged;
 mod roles;
@@ -61,4 +63,6 @@ checks!(
     parameters,
     privileged,
     deadman,
+    order,
+    limits,
 );

@@ -22,12 +22,16 @@ pub(crate) struct Deployed {
     /// Its object.
     pub(crate) body: Value,
     pub(crate) existing: bool,
+    /// The resource or module of the template itself that it comes from.
+    pub(crate) within: String,
 }
 
 /// What a template comes to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deployment {
     pub(crate) resources: Vec<Deployed>,
+    /// What the template's own resources and modules are given, by symbol.
+    pub(crate) given: Vec<(String, Value)>,
     pub(crate) outputs: Map<String, Value>,
     /// What cannot be evaluated, with file and line.
     pub(crate) faults: Vec<String>,
@@ -54,7 +58,8 @@ pub(crate) fn deploy(infra: &Infra, root: &File, given: &BTreeMap<String, Value>
     let Some(root) = infra.files.get(&root.path) else { return Deployment::default() };
     let frame = Rc::new(Frame::new(Rc::clone(&shared), root, place, given.clone()));
     let mut deployment = Deployment::default();
-    resources(&frame, &mut deployment.resources);
+    resources(&frame, "", &mut deployment.resources);
+    deployment.given = given_to(&frame);
     if let Value::Object(outputs) = frame.outputs() {
         deployment.outputs = outputs;
     }
@@ -63,7 +68,19 @@ pub(crate) fn deploy(infra: &Infra, root: &File, given: &BTreeMap<String, Value>
     deployment
 }
 
-fn resources(frame: &Rc<Frame<'_>>, all: &mut Vec<Deployed>) {
+/// The objects of the template's own resources, and the parameters of its modules.
+fn given_to(frame: &Frame<'_>) -> Vec<(String, Value)> {
+    let mut given = Vec::new();
+    for block in frame.file.all_resources().into_iter().chain(&frame.file.modules) {
+        let key = if block.version.is_some() { "properties" } else { "params" };
+        for copy in frame.copies(block).iter().filter(|copy| copy.deployed && !block.existing) {
+            given.extend(frame.property(copy, key).map(|value| (block.symbol.clone(), value)));
+        }
+    }
+    given
+}
+
+fn resources(frame: &Rc<Frame<'_>>, within: &str, all: &mut Vec<Deployed>) {
     // What is declared and never used is evaluated all the same.
     for param in &frame.file.params {
         frame.name(&param.name, param.at);
@@ -74,7 +91,8 @@ fn resources(frame: &Rc<Frame<'_>>, all: &mut Vec<Deployed>) {
     for block in frame.file.all_resources() {
         for copy in frame.copies(block).iter() {
             if copy.deployed {
-                all.push(resource(frame, block, copy));
+                let within = if within.is_empty() { &block.symbol } else { within };
+                all.push(resource(frame, within, block, copy));
             }
         }
     }
@@ -84,14 +102,15 @@ fn resources(frame: &Rc<Frame<'_>>, all: &mut Vec<Deployed>) {
                 frame.property(copy, name);
             }
             if let Some(module) = frame.module(block, copy) {
-                resources(&module, all);
+                let within = if within.is_empty() { &block.symbol } else { within };
+                resources(&module, within, all);
                 module.outputs();
             }
         }
     }
 }
 
-fn resource<'i>(frame: &Frame<'i>, block: &'i Block, copy: &Copy<'i>) -> Deployed {
+fn resource<'i>(frame: &Frame<'i>, within: &str, block: &'i Block, copy: &Copy<'i>) -> Deployed {
     let (kind, _) = frame.full_name(block, copy);
     let body = frame.eval(copy.body, &copy.locals);
     let id = frame.id(block, copy);
@@ -104,5 +123,6 @@ fn resource<'i>(frame: &Frame<'i>, block: &'i Block, copy: &Copy<'i>) -> Deploye
         id,
         body,
         existing: block.existing,
+        within: within.to_owned(),
     }
 }

@@ -137,7 +137,18 @@ fn others(param: &Param, now: Option<&Value>) -> Vec<Value> {
                 ["minValue", "maxValue"].iter().filter_map(|b| param.bound(b)).map(|n| json!(n)),
             );
         }
-        (None, "string") => values.extend([json!(""), sample(param)]),
+        (None, "string") => {
+            values.push(json!(""));
+            // Short and long: names are made of it.
+            if let (Some(least), Some(most)) = (param.bound("minLength"), param.bound("maxLength"))
+            {
+                let letters = |count: i64| {
+                    "abcdefghijklmnop".chars().cycle().take(usize::try_from(count).unwrap_or(0))
+                };
+                values.extend([least, most].map(|count| json!(letters(count).collect::<String>())));
+            }
+            values.push(sample(param));
+        }
         (None, "array") => values.extend([json!([]), sample(param)]),
         (None, "object") => values.extend([json!({}), sample(param)]),
         _ => values.push(sample(param)),

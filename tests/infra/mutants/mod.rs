@@ -10,20 +10,20 @@ use crate::sources::Infra;
 use list::{MUTANTS, Mutant};
 use std::fmt::Write as _;
 
-/// The parameters that mutants are tried with. The whole repository is tried with all.
-const TRIED: [&str; 11] = [
-    "alertEmails",
-    "deadmanWorkspaceNames",
-    "receivers",
-    "configInBlob",
-    "networkMode",
-    "principalId",
-    "assignRoles",
-    "existingKeyVaultResourceId",
-    "createDiagnosticSetting",
-    "enableLocks",
-    "logLevel",
-];
+/// The parameters that a check's mutants are tried with. The whole repository is tried with all.
+fn tried(check: &str) -> &'static [&'static str] {
+    match check {
+        "evaluation" => &["networkMode", "assignRoles"],
+        "roles" => &["principalId"],
+        "settings" => &["receivers", "existingKeyVaultResourceId", "logLevel", "configInBlob"],
+        "names" => &["configInBlob"],
+        "privileged" => &["principalId", "hsmLogCategories"],
+        "deadman" => &["alertEmails", "deadmanWorkspaceNames"],
+        "order" => &["networkMode", "existingKeyVaultResourceId", "alertEmails"],
+        "limits" => &["namePrefix", "alertEmails"],
+        _ => &[],
+    }
+}
 
 /// The repository with a mutant's change; `None` if what it replaces is not there.
 fn mutated(infra: &Infra, mutant: &Mutant) -> Option<Infra> {
@@ -56,7 +56,7 @@ fn without_lines(text: &str) -> String {
 
 /// What a check says of each of its mutants, and which it does not see.
 fn said(name: &str) -> (String, Vec<String>) {
-    let infra = crate::repository().trying(&TRIED);
+    let infra = crate::repository().trying(tried(name));
     infra.scenarios();
     let (_, check) = checks::ALL.iter().find(|(known, _)| *known == name).expect("a check's name");
     let (mut said, mut unseen) = (String::new(), Vec::new());
@@ -115,4 +115,6 @@ says!(
     parameters,
     privileged,
     deadman,
+    order,
+    limits,
 );
