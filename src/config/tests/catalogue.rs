@@ -3,9 +3,7 @@
 use super::schema::takes;
 use super::written::{Good, SECRET, TEAMS, all, place, world, written};
 use super::*;
-use crate::config::catalogue::{
-    DOCUMENT, Fallback, Format, RECEIVER, Relation, SECTIONS, Shape,
-};
+use crate::config::catalogue::{DOCUMENT, Fallback, Format, RECEIVER, Relation, SECTIONS, Shape};
 use crate::config::text::Text;
 use crate::watch::build::build;
 use crate::watch::rule::Rule;
