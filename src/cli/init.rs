@@ -38,7 +38,7 @@ Exit codes: 0 written; 1 not written, and why; 2 usage.";
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct Args {
-    /// Where to write; `-`: to standard output [default: hsmwatch.toml]
+    /// Where to write; `-`: to standard output [default: what --config names, else hsmwatch.toml]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Customer id of the Log Analytics workspace, a GUID; it is then called `prod`

@@ -1,7 +1,7 @@
 //! What a configuration may say: every section and every key, once.
 //!
 //! The reader takes from here which keys it knows, the bounds of durations and what is asked for by which name. The JSON schema,
-//! the example and the reference are made from here too ([`schema`], [`template`], [`reference`]), so none can say what another
+//! the example and the reference are made from here too (`schema`, `template`, `reference`), so none can say what another
 //! does not.
 
 mod document;

@@ -1,7 +1,7 @@
 //! The files that are made from the catalogue are as it makes them. To make them again: `HSMWATCH_WRITE=1 cargo test -p hsmwatch
 //! --lib generated`.
 
-use super::catalogue::world;
+use super::written::world;
 use super::*;
 use crate::config::catalogue::{SECTIONS, reference, schema, template};
 use std::fmt::Write as _;

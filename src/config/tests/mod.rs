@@ -10,6 +10,7 @@ mod leaks;
 mod schema;
 mod variables;
 mod world;
+mod written;
 
 use super::*;
 use world::World;
