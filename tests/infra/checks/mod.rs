@@ -9,6 +9,7 @@ mod modules;
 mod names;
 mod order;
 mod parameters;
+mod places;
 mod privileged;
 mod roles;
 mod secrets;
@@ -65,4 +66,5 @@ checks!(
     deadman,
     order,
     limits,
+    places,
 );

@@ -641,4 +641,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         "groupShortName: 'hsmwatch'",
         "groupShortName: 'hsmwatch alerts'",
     ),
+    mutant(
+        "places",
+        "a child without a parent",
+        APP,
+        "  parent: site\n  name: 'scm'\n",
+        "  name: 'scm'\n",
+    ),
+    mutant("places", "nowhere", VAULT, "  location: location\n", ""),
+    mutant("places", "somewhere else", VAULT, "  location: location\n", "  location: 'westus'\n"),
+    mutant("places", "without tags", VAULT, "  tags: tags\n", ""),
+    mutant("places", "without a name", VAULT, "  name: name\n", ""),
 ];

@@ -20,6 +20,7 @@ fn tried(check: &str) -> &'static [&'static str] {
         "privileged" => &["principalId", "hsmLogCategories"],
         "deadman" => &["alertEmails", "deadmanWorkspaceNames"],
         "order" => &["networkMode", "existingKeyVaultResourceId", "alertEmails"],
+        "places" => &["tags", "networkMode"],
         "limits" => &["namePrefix", "alertEmails"],
         _ => &[],
     }
@@ -117,4 +118,5 @@ says!(
     deadman,
     order,
     limits,
+    places,
 );

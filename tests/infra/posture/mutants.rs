@@ -1,14 +1,27 @@
 //! Each row fails, and fails alone, when what it asks for is taken away or is something else.
 
 use super::row::{Must, Row};
-use super::table::rows;
+use super::{setup, table};
 use crate::bicep::ast::{Block, Entry, File, Kind, Node};
 use crate::sources::Infra;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The parameters that rows ask for. Mutants are tried with these alone.
-const STEERING: [&str; 4] = ["location", "archiveImmutabilityDays", "enableLocks", "networkMode"];
+const STEERING: [&str; 7] = [
+    "alertEmails",
+    "archiveDeleteAfterDays",
+    "archiveImmutabilityDays",
+    "configureAuditTable",
+    "enableLocks",
+    "location",
+    "networkMode",
+];
+
+/// Both tables.
+fn rows() -> Vec<Row> {
+    [table::rows(), setup::rows()].concat()
+}
 
 /// The rows that fail.
 fn failing(infra: &Infra) -> BTreeSet<&'static str> {
@@ -44,6 +57,9 @@ fn entry<'n>(node: &'n Node, path: &str) -> Option<&'n Entry> {
         }
         Kind::Ternary(parts) => parts.iter().skip(1).find_map(|part| entry(part, path)),
         Kind::Call { args, .. } => args.iter().find_map(|arg| entry(arg, path)),
+        // A number: an item of an array, or of what a loop makes.
+        Kind::Array(items) => entry(items.get(first.parse::<usize>().ok()?)?, rest?),
+        Kind::For(each) => entry(&each.body, rest?),
         _ => None,
     }
 }
@@ -152,10 +168,17 @@ fn mutants(infra: &Infra, row: &Row) -> Vec<Infra> {
     }
 }
 
-/// Whether a block's scope is one of the row's resources.
+/// Whether a block's scope or parent is one of the row's resources.
 fn lies_on(block: &Block, infra: &Infra, row: &Row) -> bool {
-    let scope = block.body().get("scope").map(|entry| &entry.value.kind);
-    let Some(Kind::Name(scope)) = scope else { return false };
+    let on = ["scope", "parent"].iter().find_map(|name| block.body().get(name));
+    let scope = match on.map(|entry| &entry.value.kind) {
+        Some(Kind::Name(name)) => name,
+        Some(Kind::Index { of, .. }) => match &of.kind {
+            Kind::Name(name) => name,
+            _ => return false,
+        },
+        _ => return false,
+    };
     blocks(infra, row).iter().any(|(file, on)| {
         on.symbol == *scope && file.all_resources().iter().any(|other| other.span == block.span)
     })
