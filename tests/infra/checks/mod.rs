@@ -7,6 +7,7 @@ mod evaluation;
 mod limits;
 mod modules;
 mod names;
+mod network;
 mod order;
 mod parameters;
 mod places;
@@ -67,4 +68,5 @@ checks!(
     order,
     limits,
     places,
+    network,
 );

@@ -21,6 +21,7 @@ fn tried(check: &str) -> &'static [&'static str] {
         "deadman" => &["alertEmails", "deadmanWorkspaceNames"],
         "order" => &["networkMode", "existingKeyVaultResourceId", "alertEmails"],
         "places" => &["tags", "networkMode"],
+        "network" => &["networkMode", "existingKeyVaultResourceId"],
         "limits" => &["namePrefix", "alertEmails"],
         _ => &[],
     }
@@ -119,4 +120,5 @@ says!(
     order,
     limits,
     places,
+    network,
 );
