@@ -46,7 +46,7 @@ if ($env:HSMWATCH_DOWN -eq $group) {
     if ($accounts.Count -gt 1) { $kept += $accounts }
     if ($kept.Count -gt 0) {
         Refuse (@("azd would delete all of resource group $group, and in it is what must outlive the watcher:") + $kept +
-            @('Delete the resources of the watcher one by one instead (docs/operations.md), or move these to another group.', $cure))
+            @('Delete the resources of the watcher one by one instead (az resource delete), or move these to another group first.', $cure))
     }
 }
 

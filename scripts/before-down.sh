@@ -47,7 +47,7 @@ else
         type == "microsoft.storage/storageaccounts" { accounts[++n] = "  " $2 " (" $1 ")" }
         END { if (n > 1) for (k = 1; k <= n; k++) print accounts[k] }')
     [ -z "$kept" ] || refuse "azd would delete all of resource group $group, and in it is what must outlive the watcher:" "$kept" \
-        'Delete the resources of the watcher one by one instead (docs/operations.md), or move these to another group.' "$cure"
+        'Delete the resources of the watcher one by one instead (az resource delete), or move these to another group first.' "$cure"
 fi
 
 say "what stays behind when $group is gone: the workspace, the archive and the diagnostic settings (infra/logging);"

@@ -31,9 +31,9 @@ done <"$work/files"
 
 # A file of parameters fits its template: no name that the template does not know, and all that it must have.
 fits() {
-    template=$work/${1%.bicep}.json
-    [ -f "$template" ] || return 0
-    names=$(jq --raw-output --slurpfile template "$template" '
+    built=$work/${1%.bicep}.json
+    [ -f "$built" ] || return 0
+    names=$(jq --raw-output --slurpfile template "$built" '
         ($template[0].parameters // {}) as $declared | .parameters as $given |
         ($given | keys[] | select(in($declared) | not) | "`\(.)` is no parameter of the template"),
         ($declared | to_entries[] | select((.value | has("defaultValue") or (.nullable == true)) | not) | .key |
@@ -47,10 +47,10 @@ done
 
 # Examples have values, so the compiler can say whether they are of the right kind. (Those for azd have ${…} in them.)
 for file in infra/examples/*.parameters.json; do
-    case $file in
-        *logging*) template=infra/logging/main.bicep ;;
-        *) template=infra/main.bicep ;;
-    esac
+    template=infra/main.bicep
+    if jq --exit-status '.parameters | has("hsms")' "$file" >/dev/null; then
+        template=infra/logging/main.bicep
+    fi
     fits "$template" "$file"
     # shellcheck disable=SC2016 # azd's, not the shell's
     if grep -q '\${' "$file"; then

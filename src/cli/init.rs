@@ -5,6 +5,8 @@ mod answers;
 mod ask;
 mod flags;
 mod next;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use super::report::{Stop, out, out_whole, talk};
@@ -51,7 +53,7 @@ pub(crate) struct Args {
     /// State in this folder of this machine
     #[arg(long, value_name = "FOLDER")]
     state_path: Option<String>,
-    /// State in a storage account: https://ACCOUNT.blob.core.windows.net/CONTAINER
+    /// State in a storage account: `https://ACCOUNT.blob.core.windows.net/CONTAINER`
     #[arg(long, value_name = "URL", conflicts_with = "state_path")]
     state_url: Option<String>,
     /// A channel of Teams: the name of the variable that holds its address; may be repeated

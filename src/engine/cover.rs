@@ -29,6 +29,8 @@ pub(super) struct Covered {
     pub(super) passed: Vec<Interval>,
     /// The second that stands in the way.
     pub(super) stuck: Option<Stuck>,
+    /// Before this, former versions of the rule are refused while the one that is configured is answered: nobody can mend them.
+    pub(super) given_up: Option<DateTime<Utc>>,
     /// Why it came no further.
     pub(super) failure: Option<QueryError>,
 }
@@ -81,8 +83,11 @@ pub(super) async fn cover(
         clock: None,
         passed: Vec::new(),
         stuck: None,
+        given_up: None,
         failure: None,
     };
+    // Where the first part of a former version was refused that no answer has followed yet.
+    let mut refused: Option<DateTime<Utc>> = None;
     let mut left: Vec<Part> = parts;
     left.reverse();
     while let Some(part) = left.pop() {
@@ -111,11 +116,25 @@ pub(super) async fn cover(
                 answer.partial.map(|why| (why, true))
             }
             Err(QueryError::TooLarge(why)) => Some((why, false)),
+            // The rule was mended after its text came to be refused. The time of the former text was covered while that was
+            // answered; without this, its late rows would keep the mended rule from ever being asked.
+            Err(QueryError::Refused(_)) if let Some(next) = head.versions.get(part.version + 1) => {
+                covered.drop();
+                refused = refused.or(Some(part.interval.from));
+                covered.given_up = covered.given_up.max(Some(next.since));
+                continue;
+            }
             Err(error) => {
                 covered.give_up(error);
+                // A service that answers nothing says nothing about a version either.
+                if let Some(from) = refused {
+                    covered.given_up = None;
+                    covered.upto = from;
+                }
                 return covered;
             }
         };
+        refused = None;
         if covered.intake.timeless > 0 {
             covered.give_up(QueryError::Refused(
                 "its answer has rows without `TimeGenerated`: project that column, or give the rule a `window`"

@@ -83,6 +83,8 @@ struct Change {
     reason: Reason,
     passed: Vec<Interval>,
     stuck: Option<Stuck>,
+    /// Former versions of the rule are not asked for anything before this any more.
+    given_up: Option<DateTime<Utc>>,
     /// How the evaluation goes so far.
     health: HealthChange,
     /// The slot, when all of it has been evaluated.
@@ -297,6 +299,7 @@ impl Run<'_> {
             covered.intake = Intake::default();
             covered.seen = Seen::default();
             covered.passed.clear();
+            covered.given_up = None;
         }
         let health = match &covered.failure {
             None => HealthChange::Success,
@@ -308,6 +311,7 @@ impl Run<'_> {
             reason,
             passed: covered.passed,
             stuck: covered.stuck,
+            given_up: covered.given_up,
             health,
             slot,
         };
@@ -326,6 +330,7 @@ impl Run<'_> {
             reason: Reason::New,
             passed: Vec::new(),
             stuck: self.head.stuck.clone(),
+            given_up: None,
             health,
             slot,
         };
@@ -368,6 +373,7 @@ impl Run<'_> {
             reason: if due.len() > 1 { Reason::CatchUp } else { Reason::New },
             passed: Vec::new(),
             stuck: None,
+            given_up: None,
             health: failure
                 .as_ref()
                 .map_or(HealthChange::Success, |error| health_of(error, self.now)),
@@ -503,6 +509,9 @@ impl Run<'_> {
         seen: &mut Seen,
         change: &Change,
     ) -> Vec<Alert> {
+        if let Some(to) = change.given_up {
+            head.raise_floor(to, GapKind::Versions, self.now);
+        }
         let version = head.versions.last().cloned();
         let telling = Telling {
             rule: &self.watch.rule,

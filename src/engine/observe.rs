@@ -281,7 +281,9 @@ fn not_covered(head: &Head, gap: &Gap) -> Observation {
         GapKind::Fingerprints => {
             "the limit of fingerprints was reached: late rows of this time are not found"
         }
-        GapKind::Versions => "the rule was changed too often: late rows of this time are not found",
+        GapKind::Versions => {
+            "a former text of the rule is no longer asked, for it was changed too often or the service refuses that text: late rows of this time are not found"
+        }
     };
     let detail = format!("`{label}` from {from} to {to}: {why}.");
     let subject = format!("{label} {from}/{to}");

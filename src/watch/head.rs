@@ -187,7 +187,8 @@ pub enum GapKind {
     TooDense,
     /// More fingerprints than a watch keeps: late rows of this time are no longer found.
     Fingerprints,
-    /// More former versions of the rule than a head keeps: late rows of this time are no longer found.
+    /// A former version of the rule is no longer asked, for a head keeps only so many, or the service refuses its text: late rows
+    /// of this time are no longer found.
     Versions,
 }
 

@@ -73,8 +73,10 @@ impl Head {
 
     /// What a sweep has to ask, if one is due or under way: from `sweep` before the previous one began, to the watermark.
     pub fn next_sweep(&self, now: DateTime<Utc>, timing: &Timing) -> Option<Cursor> {
-        if let Some(cursor) = &self.sweep.cursor {
-            return Some(cursor.clone());
+        if let Some(Cursor { began, left }) = &self.sweep.cursor {
+            // The floor may have been raised meanwhile. What is left then may be nothing.
+            let from = left.from.max(self.floor.min(left.to));
+            return Some(Cursor { began: *began, left: Interval { from, to: left.to } });
         }
         (now - self.sweep.previous >= timing.sweep_every).then(|| Cursor {
             began: now,

@@ -119,6 +119,30 @@ fn links_lead_somewhere() {
     nothing_wrong(&wrong);
 }
 
+/// A bar that is not escaped, in code too, begins a cell: what stands behind it would not be shown.
+#[test]
+fn rows_have_the_cells_of_their_tables() {
+    let mut wrong = Vec::new();
+    for (page, document) in pages() {
+        let mut table: Option<(usize, usize)> = None;
+        for (number, line) in document.prose {
+            let cells = markdown::cells(&line).len();
+            table = match table {
+                _ if cells == 0 => None,
+                Some((columns, before)) if before + 1 == number => {
+                    if cells != columns {
+                        wrong
+                            .push(format!("{page}:{number}: {cells} cells, and {columns} columns"));
+                    }
+                    Some((columns, number))
+                }
+                _ => Some((cells, number)),
+            };
+        }
+    }
+    nothing_wrong(&wrong);
+}
+
 /// A path that a page names, below the root.
 fn beside(page: &str, target: &str) -> String {
     let mut parts: Vec<&str> = page.split('/').collect();

@@ -27,6 +27,7 @@ mod hooks;
 mod hostile;
 mod http;
 mod identity;
+mod init;
 mod limits;
 mod logs;
 mod package;

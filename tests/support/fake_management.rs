@@ -182,7 +182,7 @@ impl FakeManagement {
             "location": "uksouth",
             "identity": {"type": "UserAssigned", "userAssignedIdentities": {
                 id("rg-watch", "Microsoft.ManagedIdentity/userAssignedIdentities", "id-hsmwatch"):
-                    {"clientId": "c-1", "principalId": "p-1"}}},
+                    {"clientId": "c-1", "principalId": "66666666-0000-0000-0000-000000000006"}}},
             "properties": {"state": "Running", "defaultHostName": host},
         }));
         self.put(

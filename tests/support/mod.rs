@@ -25,3 +25,5 @@ pub(crate) mod package;
 pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod state;
+#[cfg(unix)]
+pub(crate) mod terminal;

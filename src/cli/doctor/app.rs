@@ -2,15 +2,16 @@
 
 use super::arm::{Arm, SITES, in_time, text, trouble};
 use super::cures::word;
+use super::identity::Who;
 use super::kinds::{APP, APP_CHECKS, APP_IDENTITY, KEY_VAULT, SETTINGS};
 use super::package::{self, Reference};
 use super::subscription::Subscriptions;
 use crate::azure::Cloud;
-use crate::azure::management::{Management, ManagementError, ResourceId};
+use crate::azure::management::{Management, ManagementError, ResourceId, is_guid};
 use crate::azure::sites::{self, SiteError};
 use crate::hosts::checks::{Check, Cure, Report};
 use secrecy::SecretString;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use url::Url;
 
@@ -73,7 +74,7 @@ pub(super) async fn look(arm: &Arm, asked: &Asked<'_>, subscriptions: &Subscript
         let settings = in_time(arm.post(&id.child("config/appsettings/list"), SITES)).await;
         app.checks.push(identity(id, json, settings.as_ref().ok()));
         app.checks.push(names(id, &settings));
-        app.checks.push(references(arm, id).await);
+        app.checks.push(references(arm, id, principal(json).as_ref()).await);
         host = text(json, "/properties/defaultHostName").map(str::to_owned);
         if key.is_none() {
             match found_key(arm, id).await {
@@ -219,7 +220,7 @@ fn names(id: &ResourceId, settings: &Result<Json, ManagementError>) -> Check {
                 .flatten()
                 .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
                 .collect();
-            package::settings(&values)
+            package::settings(&values, &of_app(id))
         }
         Err(error) => {
             let list = format!(
@@ -231,16 +232,16 @@ fn names(id: &ResourceId, settings: &Result<Json, ManagementError>) -> Check {
     }
 }
 
-async fn references(arm: &Management, id: &ResourceId) -> Check {
+async fn references(arm: &Management, id: &ResourceId, who: Option<&Who>) -> Check {
     let path = id.child("config/configreferences/appsettings");
     match in_time(arm.get(&path, SITES)).await {
-        Ok(json) => resolved(&json),
+        Ok(json) => resolved(&json, who),
         Err(ManagementError::NotFound(_)) => KEY_VAULT.ok("the app has no reference to Key Vault"),
         Err(error) => trouble(&KEY_VAULT, &error, Some(id.subscription()), None),
     }
 }
 
-fn resolved(json: &Json) -> Check {
+fn resolved(json: &Json, who: Option<&Who>) -> Check {
     let listed = json.pointer("/value").and_then(Json::as_array);
     let listed = listed
         .into_iter()
@@ -261,10 +262,22 @@ fn resolved(json: &Json) -> Check {
     match open.first() {
         Some((_, first)) => {
             let lines: Vec<&str> = open.iter().map(|(line, _)| line.as_str()).collect();
-            KEY_VAULT.fail(format!("not resolved:\n{}", lines.join("\n"))).cure(first.cure())
+            KEY_VAULT.fail(format!("not resolved:\n{}", lines.join("\n"))).cure(first.cure(who))
         }
         None => KEY_VAULT.ok(format!("{count} resolved")),
     }
+}
+
+/// The identity that references are resolved with, where there is but one.
+fn principal(json: &Json) -> Option<Who> {
+    let users = json.pointer("/identity/userAssignedIdentities").and_then(Json::as_object);
+    let mut ids = users
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, user)| text(user, "/principalId"))
+        .chain(text(json, "/identity/principalId"));
+    let oid = ids.next().filter(|id| is_guid(id)).map(str::to_owned);
+    (oid.is_some() && ids.next().is_none()).then_some(Who { oid, ..Who::default() })
 }
 
 /// The key of the function, or of all functions.
@@ -286,10 +299,18 @@ async fn found_key(
     }
 }
 
-fn key(json: &Json, pointer: &str) -> Option<SecretString> {
-    let keys = json.pointer(pointer)?.as_object()?;
-    let key = keys.get("default").or_else(|| keys.values().next())?.as_str()?;
-    (!key.is_empty()).then(|| SecretString::from(key.to_owned()))
+/// A key of a listing: the one named `default`, else any. Where keys lie depends on who lists them.
+fn key(json: &Json, name: &str) -> Option<SecretString> {
+    let all = ["/properties", ""].iter().filter_map(|at| json.pointer(&format!("{at}{name}")));
+    let keys: Vec<&Map<String, Json>> = all.filter_map(Json::as_object).collect();
+    let default = keys.iter().find_map(|keys| keys.get("default")?.as_str());
+    let other = || {
+        let mut all = keys.iter().flat_map(|keys| keys.iter());
+        let own = |name: &str| ["id", "name", "type", "kind", "location"].contains(&name);
+        all.find_map(|(name, key)| key.as_str().filter(|_| !own(name)))
+    };
+    let key = default.or_else(other).filter(|key| !key.is_empty())?;
+    Some(SecretString::from(key.to_owned()))
 }
 
 fn no_key(id: &ResourceId, error: &ManagementError) -> Check {
@@ -344,6 +365,7 @@ async fn own(app: &mut App, asked: &Asked<'_>, address: &Url, key: &SecretString
 mod tests {
     use super::*;
     use crate::hosts::checks::Verdict;
+    use secrecy::ExposeSecret as _;
     use serde_json::json;
 
     fn id() -> ResourceId {
@@ -366,6 +388,28 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_found_in_every_form_of_a_listing() {
+        let of =
+            |json: Json, name: &str| key(&json, name).map(|key| key.expose_secret().to_owned());
+        for (json, name, expected) in [
+            (json!({"default": "k"}), "", Some("k")),
+            (json!({"id": "/x", "name": "n", "properties": {"default": "k"}}), "", Some("k")),
+            (json!({"id": "/x", "other": "o"}), "", Some("o")),
+            (json!({"id": "/x", "name": "n"}), "", None),
+            (
+                json!({"masterKey": "m", "functionKeys": {"default": "k"}}),
+                "/functionKeys",
+                Some("k"),
+            ),
+            (json!({"masterKey": "m", "functionKeys": {}}), "/functionKeys", None),
+            (json!({"default": ""}), "", None),
+            (json!("k"), "", None),
+        ] {
+            assert_eq!(of(json.clone(), name).as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
     fn both_forms_of_references_are_read() {
         let reference = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/s)";
         let bad = json!({"status": "SecretNotFound", "reference": reference});
@@ -373,12 +417,12 @@ mod tests {
             json!({"value": [{"name": "A", "properties": bad}]}),
             json!({"properties": {"keyToReferenceStatuses": {"A": bad}}}),
         ] {
-            let check = resolved(&json);
+            let check = resolved(&json, None);
             assert_eq!(check.verdict, Verdict::Fail);
             assert_eq!(check.seen, "not resolved:\nA: secret `s` of vault `kv`: SecretNotFound");
         }
         let good = json!({"value": [{"name": "A", "properties": {"status": "Resolved"}}]});
-        assert_eq!(resolved(&good).seen, "1 resolved");
-        assert_eq!(resolved(&json!([])).verdict, Verdict::Ok);
+        assert_eq!(resolved(&good, None).seen, "1 resolved");
+        assert_eq!(resolved(&json!([]), None).verdict, Verdict::Ok);
     }
 }

@@ -10,7 +10,7 @@ use super::records::{self, Look};
 use super::show::Shown;
 use super::subscription::{self, Subscriptions};
 use super::workspace::{self, Place, Watched};
-use super::{app, archive, clock, configuration, package, receivers, state, watches};
+use super::{app, archive, clock, configuration, cures, package, receivers, state, watches};
 use crate::azure::identity::{AzureIdentity, Choice, StaticToken, TokenSource, choose};
 use crate::azure::is_loopback;
 use crate::azure::management::{Management, ResourceId};
@@ -120,7 +120,7 @@ pub(super) async fn walk(
         checks.extend(receivers::off(status));
     }
     if package::is_app(&lookup) {
-        checks.extend(package::checks(&package::variables(), &System::here()));
+        checks.extend(package::checks(&package::variables(), &System::here(), who));
     } else if ask.app.is_none() {
         checks.push(PACKAGE.skipped("this is no function app; `--app NAME` asks a deployed one"));
     }
@@ -266,13 +266,18 @@ async fn places_of(arm: &Arm, watched: &[Watched], subscriptions: &Subscriptions
 
 /// Where diagnostic settings should lead.
 fn leads(watched: &[Watched], places: &[Place]) -> Watching {
-    let remote = watched.iter().zip(places).filter(|(watched, _)| !watched.files);
-    let ids: Vec<Option<ResourceId>> = remote.map(|(_, place)| place.id.clone()).collect();
+    let remote: Vec<(&Watched, &Place)> =
+        watched.iter().zip(places).filter(|(watched, _)| !watched.files).collect();
+    let ids: Vec<Option<ResourceId>> = remote.iter().map(|(_, place)| place.id.clone()).collect();
+    let lead = |(watched, place): &(&Watched, &Place)| match &place.id {
+        Some(id) => Some(cures::word(id.as_str())),
+        None => watched.customer_id.as_deref().map(cures::workspace_id),
+    };
     Watching {
         nothing: ids.is_empty(),
         unknown: ids.iter().any(Option::is_none),
         places: ids.into_iter().flatten().collect(),
-        storage: None,
+        lead: remote.first().and_then(lead),
     }
 }
 

@@ -27,7 +27,10 @@ pub(super) fn check(skews: &[(&str, TimeDelta)]) -> Check {
         let seen = format!("this machine is {seconds} s {which} {service}");
         CLOCK.warn(seen).cure(cure)
     } else {
-        CLOCK.ok(format!("within {} s of {service}", SAME.num_seconds()))
+        let mut services: Vec<&str> = skews.iter().map(|(service, _)| *service).collect();
+        services.sort_unstable();
+        services.dedup();
+        CLOCK.ok(format!("within {} s of {}", SAME.num_seconds(), services.join(" and ")))
     }
 }
 
@@ -49,6 +52,9 @@ mod tests {
         assert_eq!(verdict, Verdict::Fail);
         assert!(seen.starts_with("this machine is 61 s behind the query API: tokens"), "{seen}");
         assert_eq!(check(&[]).verdict, Verdict::Skipped);
+        let all =
+            [("b", TimeDelta::zero()), ("a", TimeDelta::seconds(1)), ("b", TimeDelta::zero())];
+        assert_eq!(check(&all).seen, "within 5 s of a and b");
         let two = [("a", TimeDelta::seconds(1)), ("b", TimeDelta::seconds(-9))];
         assert_eq!(check(&two).verdict, Verdict::Warn);
     }

@@ -104,14 +104,13 @@ pub(super) fn query_right(
         ))
 }
 
-/// A diagnostic setting with the audit log.
+/// A diagnostic setting with the audit log. `workspace` is a word of the shell.
 pub(super) fn create_setting(
     hsm: &ResourceId,
-    workspace: Option<&ResourceId>,
+    workspace: Option<&str>,
     storage: Option<&ResourceId>,
 ) -> Cure {
-    let workspace =
-        workspace.map_or_else(|| "WORKSPACE_RESOURCE_ID".to_owned(), |id| word(id.as_str()));
+    let workspace = workspace.unwrap_or("WORKSPACE_RESOURCE_ID");
     let storage =
         storage.map(|id| format!(" --storage-account {}", word(id.as_str()))).unwrap_or_default();
     Cure::az(format!(

@@ -74,8 +74,8 @@ pub(super) struct Watching {
     pub(super) unknown: bool,
     /// Whether there is none at all.
     pub(super) nothing: bool,
-    /// Where a setting should lead that is to be made.
-    pub(super) storage: Option<ResourceId>,
+    /// Where a setting should lead that is to be made: a word of the shell.
+    pub(super) lead: Option<String>,
 }
 
 /// The settings of an HSM, and what there is to say of them.
@@ -129,8 +129,9 @@ fn unknown(hsm: &Hsm, check: &Check, has_records: bool) -> Seen {
 
 fn judged(hsm: &Hsm, settings: &[Setting], watching: &Watching, has_records: bool) -> Vec<Check> {
     let name = hsm.id.name();
-    let to = watching.places.first();
-    let create = || create_setting(&hsm.id, to, watching.storage.as_ref());
+    // An account that another setting names is in the right region.
+    let storage = settings.iter().find_map(|setting| setting.storage.as_ref());
+    let create = || create_setting(&hsm.id, watching.lead.as_deref(), storage);
     let sending: Vec<&Setting> = settings.iter().filter(|setting| setting.sends).collect();
     if sending.is_empty() {
         let names: Vec<String> = settings.iter().map(|s| format!("`{}`", s.name)).collect();

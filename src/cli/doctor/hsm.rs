@@ -143,10 +143,13 @@ fn judged(
                 region.as_deref().unwrap_or("region not given")
             );
             match (state, activation) {
-                (Some("Succeeded") | None, None | Some("Active")) => HSM.ok(format!("{place}, provisioned")),
-                (Some("Succeeded") | None, Some(activation)) => HSM
+                (
+                    Some("Succeeded") | None,
+                    Some(activation @ ("NotActivated" | "Disabled" | "Failed")),
+                ) => HSM
                     .warn(format!("{place}, provisioned, and {activation}: an HSM that is not activated logs little"))
                     .cure(Cure::text("initialise the cluster, as the tutorial for Azure Cloud HSM shows")),
+                (Some("Succeeded") | None, _) => HSM.ok(format!("{place}, provisioned")),
                 (Some(state), _) => HSM
                     .warn(format!("{place}, {state}: its provisioning has not come to its end"))
                     .cure(Cure::az(show(id.as_str()))),

@@ -1,6 +1,7 @@
 //! From inside a function app: its package, its settings, and what Key Vault did not give.
 
 use super::cures::{SECRETS_USER, SOON, word};
+use super::identity::Who;
 use super::kinds::{KEY_VAULT, PACKAGE, SETTINGS};
 use crate::config::Lookup;
 use crate::hosts::checks::{Check, Cure};
@@ -28,12 +29,25 @@ pub(super) fn variables() -> BTreeMap<String, String> {
 }
 
 /// What there is to say of the app that this process is in.
-pub(super) fn checks(variables: &BTreeMap<String, String>, files: &dyn Lookup) -> Vec<Check> {
+pub(super) fn checks(
+    variables: &BTreeMap<String, String>,
+    files: &dyn Lookup,
+    who: Option<&Who>,
+) -> Vec<Check> {
     let root = variables.get("FUNCTIONS_APP_ROOT_PATH").map_or_else(PathBuf::new, PathBuf::from);
-    vec![package(&root, files), settings(variables), key_vault(variables)]
+    let named = |name: &str, placeholder: &str| match variables.get(name) {
+        Some(value) if !value.trim().is_empty() => word(value),
+        _ => placeholder.to_owned(),
+    };
+    let app = format!(
+        "--name {} --resource-group {}",
+        named("WEBSITE_SITE_NAME", "APP"),
+        named("WEBSITE_RESOURCE_GROUP", "GROUP")
+    );
+    vec![package(&root, files, &app), settings(variables, &app), key_vault(variables, who)]
 }
 
-fn package(root: &Path, files: &dyn Lookup) -> Check {
+fn package(root: &Path, files: &dyn Lookup, app: &str) -> Check {
     let version = env!("CARGO_PKG_VERSION");
     let json = |path: &Path| -> Result<Json, String> {
         let text = files.read(&root.join(path))?;
@@ -59,12 +73,14 @@ fn package(root: &Path, files: &dyn Lookup) -> Check {
             .ok(format!("hsmwatch {version}, host.json and {} functions", FUNCTIONS.len()));
     }
     PACKAGE.fail(format!("hsmwatch {version}\n{}", wrong.join("\n"))).cure(
-        Cure::text("deploy the released hsmwatch.zip as it is: functions lie beside host.json, at the top")
-            .and_az("az functionapp deployment source config-zip --resource-group GROUP --name APP --src hsmwatch.zip"),
+        Cure::text(
+            "deploy the released hsmwatch.zip as it is: functions lie beside host.json, at the top",
+        )
+        .and_az(format!("az functionapp deployment source config-zip {app} --src hsmwatch.zip")),
     )
 }
 
-pub(super) fn settings(variables: &BTreeMap<String, String>) -> Check {
+pub(super) fn settings(variables: &BTreeMap<String, String>, app: &str) -> Check {
     let set = |name: &str| variables.get(name).is_some_and(|value| !value.trim().is_empty());
     let mut missing = Vec::new();
     if !set("HSMWATCH_SCHEDULE") {
@@ -92,7 +108,7 @@ pub(super) fn settings(variables: &BTreeMap<String, String>) -> Check {
         return SETTINGS.ok("what the host and hsmwatch need is set");
     }
     SETTINGS.fail(format!("not set:\n{}", missing.join("\n"))).cure(
-        Cure::az("az functionapp config appsettings set --resource-group GROUP --name APP --settings NAME=VALUE")
+        Cure::az(format!("az functionapp config appsettings set {app} --settings NAME=VALUE"))
             .and_portal("Function App › Settings › Environment variables"),
     )
 }
@@ -140,13 +156,13 @@ impl Reference {
     }
 
     /// What lets an identity read it.
-    pub(super) fn cure(&self) -> Cure {
+    pub(super) fn cure(&self, who: Option<&Who>) -> Cure {
         let vault = self.vault.as_deref().unwrap_or("VAULT");
         let secret = self.secret.as_deref().unwrap_or("SECRET");
         let vault_id =
             format!("\"$(az keyvault show --name {} --query id --output tsv)\"", word(vault));
         Cure::az(format!("az keyvault secret show --vault-name {} --name {} --query id", word(vault), word(secret)))
-            .and_az(super::cures::assign(SECRETS_USER, &vault_id, None))
+            .and_az(super::cures::assign(SECRETS_USER, &vault_id, who))
             .and_text(format!(
                 "the secret must be there and enabled; the app's identity needs the role {} on the vault ({SOON}), and must be named by `keyVaultReferenceIdentity`; the vault's firewall must let the app in",
                 SECRETS_USER.name
@@ -154,7 +170,7 @@ impl Reference {
     }
 }
 
-fn key_vault(variables: &BTreeMap<String, String>) -> Check {
+fn key_vault(variables: &BTreeMap<String, String>, who: Option<&Who>) -> Check {
     let open: Vec<(&String, Reference)> = variables
         .iter()
         .filter_map(|(name, value)| Some((name, Reference::parse(value)?)))
@@ -164,7 +180,7 @@ fn key_vault(variables: &BTreeMap<String, String>) -> Check {
     };
     let lines: Vec<String> =
         open.iter().map(|(name, reference)| format!("{name}: {}", reference.says())).collect();
-    KEY_VAULT.fail(format!("not resolved:\n{}", lines.join("\n"))).cure(first.cure())
+    KEY_VAULT.fail(format!("not resolved:\n{}", lines.join("\n"))).cure(first.cure(who))
 }
 
 #[cfg(test)]
@@ -196,17 +212,19 @@ mod tests {
         );
         assert_eq!(of("https://hooks.slack.com/services/s3cret"), None);
         assert_eq!(of("é@Microsoft.KeyVault("), None);
-        let check = key_vault(&vars(&[
-            ("HSMWATCH_SLACK_URL", "@Microsoft.KeyVault(VaultName=kv;SecretName=s)"),
-            ("X", "s3cret"),
-        ]));
+        let who = Who { oid: Some("o-1".into()), ..Who::default() };
+        let reference = ("HSMWATCH_SLACK_URL", "@Microsoft.KeyVault(VaultName=kv;SecretName=s)");
+        let check = key_vault(&vars(&[reference, ("X", "s3cret")]), Some(&who));
+        assert!(
+            check.cure.as_ref().unwrap().az.as_ref().unwrap().contains("--assignee-object-id o-1 ")
+        );
         assert_eq!(check.verdict, Verdict::Fail);
         assert!(!format!("{check:?}").contains("s3cret"));
     }
 
     #[test]
     fn settings_that_the_host_needs() {
-        let of = |pairs: &[(&str, &str)]| settings(&vars(pairs)).seen;
+        let of = |pairs: &[(&str, &str)]| settings(&vars(pairs), "--name a").seen;
         let schedule = ("HSMWATCH_SCHEDULE", "0 * * * * *");
         assert!(of(&[]).contains("HSMWATCH_SCHEDULE: ") && of(&[]).contains("AzureWebJobsStorage"));
         let fine = "what the host and hsmwatch need is set";

@@ -240,7 +240,7 @@ impl Draft {
         if !taken(wanted) {
             return wanted.to_owned();
         }
-        (2..).map(|n| format!("{wanted}-{n}")).find(|name| !taken(name)).unwrap_or_default()
+        (2..1000).map(|n| format!("{wanted}-{n}")).find(|name| !taken(name)).unwrap_or_default()
     }
 
     /// Adds a receiver, unless a variable or the name is another's.
@@ -291,7 +291,7 @@ impl Answers {
     /// What is in it, in a line.
     pub(super) fn summary(&self) -> String {
         let state = match &self.state {
-            State::Folder(folder) => format!("folder {folder}"),
+            State::Folder(folder) => format!("the folder {folder}"),
             State::Blob { account_url, container } => format!("{account_url}/{container}"),
         };
         format!(

@@ -104,7 +104,7 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
                 Some(self.ask(question, Some(&usual), |text| {
                     let secret = variable(text, Fate::Secret)?;
                     if secret == url {
-                        return Err(refused("this is the address' variable", ""));
+                        return Err(refused("this variable is for the address", ""));
                     }
                     free(draft, &secret)
                 })?)

@@ -7,7 +7,15 @@ use std::path::{Path, PathBuf};
 
 /// Whether a file may be written here: asked before any question is, and once more by writing.
 pub(super) fn may(path: &Path, force: bool) -> Result<(), Stop> {
-    let Ok(there) = fs::symlink_metadata(path) else { return Ok(()) };
+    let Ok(there) = fs::symlink_metadata(path) else {
+        let folder = folder(path);
+        return if folder.is_dir() {
+            Ok(())
+        } else {
+            Err(Stop::no(format!("there is no folder `{}`", folder.display()))
+                .hint("make it first"))
+        };
+    };
     if !force {
         return Err(exists(path));
     }
@@ -23,20 +31,19 @@ pub(super) fn may(path: &Path, force: bool) -> Result<(), Stop> {
 /// Writes a file: beside its place first, and then there in one step.
 pub(super) fn write(path: &Path, text: &str, force: bool) -> Result<(), Stop> {
     let path = &if force { real(path) } else { path.to_owned() };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".hsmwatch-init-");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // As any new file: there is no secret in it. Of one that is written over, what it had.
-        let mode = fs::metadata(path).map_or(0o666, |there| there.permissions().mode() & 0o777);
-        builder.permissions(fs::Permissions::from_mode(mode));
+        // As any new file: there is no secret in it.
+        builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let written = builder.tempfile_in(folder).and_then(|mut file| {
+    let written = builder.tempfile_in(folder(path)).map_err(plain).and_then(|mut file| {
+        // What is written over keeps who may read it.
+        if let (true, Ok(there)) = (force, fs::metadata(path)) {
+            file.as_file().set_permissions(there.permissions())?;
+        }
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
@@ -46,6 +53,20 @@ pub(super) fn write(path: &Path, text: &str, force: bool) -> Result<(), Stop> {
     written.map_err(|e| {
         if e.kind() == ErrorKind::AlreadyExists { exists(path) } else { failed(path, &e) }
     })
+}
+
+/// The folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Without the name of the file that was to be made beside, which says nothing to anybody.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn plain(error: io::Error) -> io::Error {
+    io::Error::from(error.kind())
 }
 
 /// The file that a path leads to.

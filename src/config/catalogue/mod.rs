@@ -22,7 +22,7 @@ pub(crate) use rule::RULE;
 
 /// All sections of `hsmwatch.toml`, in the order in which people should meet them.
 #[cfg(test)]
-pub(super) static SECTIONS: [&Section; 5] = [&DOCUMENT, &STATE, &WORKSPACE, &RECEIVER, &RULE];
+pub(crate) static SECTIONS: [&Section; 5] = [&DOCUMENT, &STATE, &WORKSPACE, &RECEIVER, &RULE];
 
 /// A table of the configuration.
 #[derive(Debug)]

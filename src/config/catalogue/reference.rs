@@ -1,6 +1,8 @@
 //! The reference: the keys of each section as a table of Markdown.
 
 use super::{Fallback, Key, Section, Shape};
+use crate::config::variables::{Reader, Setter, VARIABLES};
+use std::fmt::Write as _;
 
 /// The keys of a section.
 pub(crate) fn table(of: &Section) -> String {
@@ -9,14 +11,37 @@ pub(crate) fn table(of: &Section) -> String {
         let mut meaning = key.about.to_owned();
         let sentences = of.sentences(key);
         if !sentences.is_empty() {
-            meaning.push_str(&format!(" {sentences}"));
+            let _infallible = write!(meaning, " {sentences}");
         }
         let example = key.example.split_whitespace().collect::<Vec<_>>().join(" ");
         if !matches!(key.shape, Shape::Table(_) | Shape::Tables(_)) && !example.contains('`') {
-            meaning.push_str(&format!(" Such as `{example}`."));
+            let _infallible = write!(meaning, " Such as `{example}`.");
         }
         let cells = [format!("`{}`", key.name), shape(key), default(key), meaning];
-        text.push_str(&format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")));
+        let cells = cells.map(|cell| cell.replace('|', "\\|")).join(" | ");
+        let _infallible = writeln!(text, "| {cells} |");
+    }
+    text
+}
+
+/// The variables of the environment that people set.
+pub(crate) fn variables() -> String {
+    let mut text = "| variable | read by | meaning |\n|---|---|---|\n".to_owned();
+    for variable in VARIABLES.iter().filter(|variable| variable.setter != Setter::Platform) {
+        let reader = match variable.reader {
+            Reader::Configuration => "the configuration",
+            Reader::Identity => "whatever signs in to Azure",
+            Reader::CommandLine => "the command line",
+            Reader::Handler => "`handler`",
+            Reader::Doctor => "`doctor`",
+            Reader::Host => "the Functions host",
+        };
+        let elsewhere = match variable.setter {
+            Setter::PersonElsewhere => " Not in an app on Azure.",
+            _ => "",
+        };
+        let (name, meaning) = (variable.name, variable.meaning.replace('|', "\\|"));
+        let _infallible = writeln!(text, "| `{name}` | {reader} | {meaning}{elsewhere} |");
     }
     text
 }

@@ -7,6 +7,7 @@ use super::{DOCUMENT, Fallback, Key, RECEIVER, RULE, Relation, STATE, Section, S
 use crate::config::Known;
 use crate::config::catalogue::Format;
 use serde_json::{Map, Value as Json, json};
+use std::fmt::Write as _;
 
 /// The schema.
 pub(crate) fn schema(known: &Known) -> Json {
@@ -69,11 +70,11 @@ fn property(of: &Section, key: &Key, known: &Known) -> Json {
         about.push_str(" A secret: write { env = \"VARIABLE\" } or { file = \"PATH\" }.");
     }
     if let Fallback::Words(words) = key.default {
-        about.push_str(&format!(" Default: {words}."));
+        let _infallible = write!(about, " Default: {words}.");
     }
     let sentences = of.sentences(key);
     if !sentences.is_empty() {
-        about.push_str(&format!(" {sentences}"));
+        let _infallible = write!(about, " {sentences}");
     }
     let mut schema = match &key.shape {
         Shape::Text(format) => string(format, known),

@@ -4,6 +4,7 @@
 //! Prose begins with `# `; an option that is not on begins with `#` alone, so that it is switched on by taking that away.
 
 use super::{Fallback, Key, Relation, Section, Shape};
+use std::fmt::Write as _;
 
 /// A table that is to be written.
 #[derive(Clone, Debug)]
@@ -123,8 +124,12 @@ fn facts(of: &Section, key: &Key) -> String {
         Shape::Table(_) | Shape::Tables(_) => return String::new(),
     };
     match key.default {
-        Fallback::Value(default) => said.push_str(&format!("; default {default}")),
-        Fallback::Words(words) => said.push_str(&format!("; default: {words}")),
+        Fallback::Value(default) => {
+            let _infallible = write!(said, "; default {default}");
+        }
+        Fallback::Words(words) => {
+            let _infallible = write!(said, "; default: {words}");
+        }
         Fallback::Required | Fallback::Nothing => {}
     }
     let sentences = of.sentences(key);
@@ -137,7 +142,7 @@ fn prose(text: &mut String, sentences: &str) {
     let mut line = String::new();
     for word in sentences.split_whitespace() {
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH - 2 {
-            text.push_str(&format!("# {line}\n"));
+            let _infallible = writeln!(text, "# {line}");
             line.clear();
         }
         if !line.is_empty() {
@@ -146,7 +151,7 @@ fn prose(text: &mut String, sentences: &str) {
         line.push_str(word);
     }
     if !line.is_empty() {
-        text.push_str(&format!("# {line}\n"));
+        let _infallible = writeln!(text, "# {line}");
     }
 }
 

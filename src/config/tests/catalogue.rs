@@ -12,6 +12,7 @@ use crate::watch::rule::Rule;
 use crate::watch::schedule::Schedule;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 pub(super) const TEAMS: &str = "https://x.environment.api.powerplatform.com/workflows/abc";
 pub(super) const SLACK: &str = "https://hooks.slack.com/services/T/B/x";
@@ -79,11 +80,11 @@ impl Good {
                         self.unset(of, a);
                     }
                 }
-                Relation::Needs(a, others) | Relation::OwnNeeds(a, others) if *a == key.name => {
-                    if !others.iter().any(|other| self.has(of, other)) {
-                        let other = of.key(others[0]).unwrap();
-                        self = self.with(of, other, other.example);
-                    }
+                Relation::Needs(a, others) | Relation::OwnNeeds(a, others)
+                    if *a == key.name && !others.iter().any(|other| self.has(of, other)) =>
+                {
+                    let other = of.key(others[0]).unwrap();
+                    self = self.with(of, other, other.example);
                 }
                 _ => {}
             }
@@ -94,9 +95,9 @@ impl Good {
     fn text(&self) -> String {
         let mut text = String::new();
         for (header, keys) in &self.0 {
-            text.push_str(&format!("{header}\n"));
+            let _infallible = writeln!(text, "{header}");
             for (key, value) in keys {
-                text.push_str(&format!("{key} = {value}\n"));
+                let _infallible = writeln!(text, "{key} = {value}");
             }
         }
         text
@@ -359,9 +360,9 @@ fn an_empty_list_is_taken_where_the_catalogue_says_so() {
     }
     for key in ["workspace", "receiver"] {
         let text = Good::new().text();
-        let cut = text.find(&format!("[[{key}]]")).unwrap();
-        let rest = text[cut..].split_once("\n[").map_or("", |(_, rest)| rest);
-        let text = format!("{key} = []\n{}[{rest}", &text[..cut]);
+        let (before, after) = text.split_once(&format!("[[{key}]]")).unwrap();
+        let rest = after.split_once("\n[").map(|(_, rest)| format!("[{rest}")).unwrap_or_default();
+        let text = format!("{key} = []\n{before}{rest}");
         let seen = rendered(&file(&text, &world()));
         assert!(seen.contains(&format!("no `[[{key}]]`")), "{text}\n{seen}");
         assert!(!takes(&text));

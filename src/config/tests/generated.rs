@@ -4,6 +4,7 @@
 use super::catalogue::world;
 use super::*;
 use crate::config::catalogue::{SECTIONS, reference, schema, template};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -54,14 +55,16 @@ fn the_reference_is_what_the_catalogue_says() {
             let (head, after) = after.split_once("-->\n").unwrap();
             assert!(of.header.is_empty() || head.contains(of.header), "{head}");
             let (_, after) = after.split_once("<!-- end of keys -->").unwrap();
-            made.push_str(&format!(
-                "{before}<!-- keys{head}-->\n{}<!-- end of keys -->",
-                reference::table(of)
-            ));
+            let table = reference::table(of);
+            let _infallible =
+                write!(made, "{before}<!-- keys{head}-->\n{table}<!-- end of keys -->");
             rest = after;
         }
         assert!(sections.next().is_none(), "a section has no place");
-        made + rest
+        let (before, after) = rest.split_once("<!-- variables -->\n").unwrap();
+        let (_, after) = after.split_once("<!-- end of variables -->").unwrap();
+        let table = reference::variables();
+        format!("{made}{before}<!-- variables -->\n{table}<!-- end of variables -->{after}")
     });
 }
 

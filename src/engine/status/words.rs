@@ -51,7 +51,7 @@ pub const fn gap(why: GapKind) -> &'static str {
         GapKind::Outage => "not asked for: further back than `catch_up`",
         GapKind::TooDense => "not answered: too many rows",
         GapKind::Fingerprints => "late rows not found: limit of fingerprints",
-        GapKind::Versions => "late rows not found: rule changed too often",
+        GapKind::Versions => "late rows not found: a former text of the rule is no longer asked",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::watch::alert::Reason;
+use crate::watch::head::GapKind;
 
 fn after(n: i64) -> DateTime<Utc> {
     epoch() + minutes(n)
@@ -118,6 +119,41 @@ async fn an_edited_rule_closes_the_old_version_at_its_watermark() {
     let asked = bench.service.asked();
     assert_eq!(spans(&asked), [(0, 10), (10, 15)], "the overlap with the old text");
     assert!(!asked[0].text.contains("not(") && asked[1].text.contains("| where not(Name == 'x'"));
+}
+
+#[tokio::test]
+async fn a_rule_that_was_mended_is_watched_although_its_former_text_is_refused() {
+    let mut bench = Bench::new();
+    bench.begin().await;
+    bench.round(after(5)).await;
+    // The column that the rule needs is gone.
+    let refuse = |query: &Query| {
+        let mended = query.text.contains("not(");
+        let refused = || QueryError::Refused("no such column".to_owned());
+        if mended { Ok(Answer::default()) } else { Err(refused()) }
+    };
+    bench.service.says(refuse);
+    bench.service.add(row(after(7), "g", "missed meanwhile"));
+    assert!(matches!(outcome(&bench.round(after(10)).await), Outcome::Failed { .. }));
+    // Somebody mends it; nothing else is lost than late rows of the time before, and that is told.
+    bench.rules = vec![Rule { exclude: Some("Name == 'x'".to_owned()), ..rule("r") }];
+    bench.service.fails(QueryError::Refused("as yet".to_owned()));
+    assert!(matches!(outcome(&bench.round(after(15)).await), Outcome::Failed { .. }));
+    let head = bench.head().await;
+    assert_eq!((head.versions.len(), head.gaps.len()), (2, 0), "both refused: nothing is given up");
+    bench.service.says(refuse);
+    let report = bench.round(after(20)).await;
+    assert_eq!(alerts(&report).iter().map(|alert| alert.count).collect::<Vec<_>>(), [1]);
+    let head = bench.head().await;
+    assert_eq!((head.watermark, head.floor, head.versions.len()), (after(20), after(5), 1));
+    let gap = Interval { from: epoch(), to: after(5) };
+    assert_eq!(
+        head.gaps.iter().map(|gap| (gap.interval, gap.why)).collect::<Vec<_>>(),
+        [(gap, GapKind::Versions)]
+    );
+    bench.service.asked();
+    assert!(alerts(&bench.round(after(400)).await).is_empty());
+    assert!(bench.service.asked().iter().all(|query| query.timespan.unwrap().from >= after(5)));
 }
 
 #[tokio::test]

@@ -92,9 +92,14 @@ fn a_sweep_reaches_back_from_the_one_before() {
         "not below the floor"
     );
     // One under way goes on, whenever.
-    let under_way = Cursor { began: at(1), left: span(2, 3) };
+    let under_way = Cursor { began: at(10_000), left: span(9_500, 9_900) };
     head.sweep.cursor = Some(under_way.clone());
-    assert_eq!(head.next_sweep(at(10_000), &timing), Some(under_way));
+    assert_eq!(head.next_sweep(at(10_010), &timing), Some(under_way));
+    // Not below a floor that was raised meanwhile, be it beyond all that was left.
+    for (floor, from) in [(9_700, 9_700), (9_950, 9_900)] {
+        head.floor = at(floor);
+        assert_eq!(head.next_sweep(at(10_010), &timing).unwrap().left, span(from, 9_900));
+    }
 }
 
 #[test]

@@ -114,6 +114,15 @@ fn an_app_that_is_ill() {
     let (verdict, seen) = first(&report, "key-vault");
     assert_eq!(verdict, "fail");
     assert!(seen.contains("HSMWATCH_TEAMS_URL: secret `hsmwatch-teams-url` of vault `kv-1`: AccessToKeyVaultDenied"), "{seen}");
+    let cure = of(&report, "key-vault")[0]["cure"]["az"].as_str().unwrap();
+    assert!(
+        cure.contains(
+            "az role assignment create --assignee-object-id 66666666-0000-0000-0000-000000000006 "
+        ) && cure.contains(
+            "--role 4633458b-17de-408a-b874-0445c86b69e6 --scope \"$(az keyvault show --name kv-1 "
+        ),
+        "{cure}"
+    );
     let gone = |arm: &FakeManagement| arm.remove(&site());
     assert_eq!(first(&run(&gone, 200, ""), "app").0, "fail");
     let old = run(&well, 200, r#"{"at":"2026-11-24T12:00:00Z","well":true}"#);

@@ -226,6 +226,29 @@ fn every_link_has_its_verdict_and_its_cure() {
 }
 
 #[test]
+fn of_many_subscriptions_those_with_an_hsm_matter() {
+    let doctor = Doctor::new();
+    let empty = "00000000-0000-0000-0000-000000000002";
+    doctor.arm.subscription(empty, "another");
+    doctor.arm.pages(1, None);
+    let report = doctor.json(&[]);
+    let named: Vec<&str> = of(&report, "subscription")
+        .iter()
+        .map(|check| check["subject"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, [SUBSCRIPTION]);
+    assert_eq!(first(&report, "hsm").0, "ok");
+    // Without any, all are looked at.
+    doctor.arm.remove(&hsm());
+    let report = doctor.json(&[]);
+    assert_eq!(of(&report, "subscription").len(), 2);
+    assert_eq!(first(&report, "hsm").0, "fail");
+    // Or the one that is named.
+    let report = doctor.json(&["--subscription", empty]);
+    assert_eq!(of(&report, "subscription")[0]["subject"], empty);
+}
+
+#[test]
 fn a_moment_of_throttling_is_waited_for() {
     let doctor = Doctor::new();
     doctor.arm.script([Fault::Throttled("0"), Fault::Status(500)]);

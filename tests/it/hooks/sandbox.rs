@@ -1,9 +1,10 @@
 //! A checkout for one script, and a PATH on which only chosen tools are.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// What every script may use; POSIX has them all, but for `mktemp`.
 const TOOLS: [&str; 14] = [
@@ -32,11 +33,11 @@ impl Sandbox {
         let sandbox = Self { folder, variables: Vec::new() };
         fs::create_dir_all(sandbox.checkout().join("scripts")).unwrap();
         fs::create_dir(sandbox.tools()).unwrap();
+        // Not copies: what is being written while another test starts a process cannot be started (ETXTBSY).
         for entry in fs::read_dir(root().join("scripts")).unwrap() {
             let entry = entry.unwrap();
-            // `copy` keeps the mode.
-            fs::copy(entry.path(), sandbox.checkout().join("scripts").join(entry.file_name()))
-                .unwrap();
+            let link = sandbox.checkout().join("scripts").join(entry.file_name());
+            symlink(entry.path(), link).unwrap();
         }
         sandbox.version("9.8.7");
         for tool in TOOLS {
@@ -77,11 +78,17 @@ impl Sandbox {
         self
     }
 
-    /// Adds a tool that is this script.
+    /// Adds a tool that is this script. A process of its own writes it, for the reason above.
     pub(super) fn fake(&self, name: &str, script: &str) -> &Self {
-        let place = self.tools().join(name);
-        fs::write(&place, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut writer = Command::new("sh")
+            .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+            .arg(self.tools().join(name))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let text = format!("#!/bin/sh\n{script}\n");
+        writer.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(writer.wait().unwrap().success());
         self
     }
 
