@@ -42,7 +42,7 @@ pub(crate) fn check(infra: &Infra) -> Vec<String> {
                 None => say("has no location: set it"),
                 Some(found) if is_right(resource, found, location) => {}
                 Some(found) => {
-                    say(&format!("is in `{found}`: it must be where the parameter says"))
+                    say(&format!("is in `{found}`: it must be where the parameter says"));
                 }
             }
             let own = resource.body["tags"].as_object();
