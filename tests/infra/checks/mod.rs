@@ -3,6 +3,7 @@
 mod apart;
 mod deadman;
 mod documentation;
+mod effects;
 mod evaluation;
 mod limits;
 mod modules;
@@ -69,4 +70,5 @@ checks!(
     limits,
     places,
     network,
+    effects,
 );

@@ -121,4 +121,5 @@ says!(
     limits,
     places,
     network,
+    effects,
 );

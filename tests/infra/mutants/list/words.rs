@@ -260,4 +260,25 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "    groupShortName",
         "    webhookReceivers: []\n    groupShortName",
     ),
+    mutant(
+        "effects",
+        "a replication that is not passed on",
+        "infra/modules/archive.bicep",
+        "    name: sku\n",
+        "    name: 'Standard_LRS'\n",
+    ),
+    mutant(
+        "effects",
+        "a query access that is not passed on",
+        "infra/logging/main.bicep",
+        "publicNetworkAccessForQuery: workspaceQueryAccess",
+        "publicNetworkAccessForQuery: 'Enabled'",
+    ),
+    mutant(
+        "effects",
+        "a network's range that is not passed on",
+        "infra/main.bicep",
+        "addressPrefix: vnetAddressPrefix",
+        "addressPrefix: '10.60.0.0/24'",
+    ),
 ];
