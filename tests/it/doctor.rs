@@ -3,12 +3,14 @@
 mod app;
 mod links;
 
-use crate::support::bed::{Ran, SECRETS, TestBed, WORKSPACE};
+use crate::support::bed::{Ran, SECRET, SECRETS, TestBed, WORKSPACE};
 use crate::support::fake_identity::{FakeIdentity, HEADER};
 use crate::support::fake_logs::Record;
 use crate::support::fake_management::{FakeManagement, hsm, id};
+use crate::support::fake_receiver::{FakeReceiver, Kind};
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value as Json, json};
+use std::process::Command;
 
 /// The object id of the identity that all is done with.
 const OID: &str = "99999999-0000-0000-0000-000000000001";
@@ -276,6 +278,27 @@ fn without_a_configuration_flags_will_do() {
     let ran = run(&[]).exits(0);
     assert!(ran.stdout.contains("HSM hsm-prod"), "{}", ran.stdout);
     assert!(ran.stdout.contains("hsmwatch init"));
+}
+
+#[test]
+fn whoever_watches_exported_files_needs_nothing_of_azure() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("export.json"), "").unwrap();
+    let receiver = FakeReceiver::start(Kind::Webhook(vec![SECRET.to_owned()]));
+    let configuration = format!(
+        "presets = [\"key-delete\"]\n[state]\npath = \"state\"\n[[workspace]]\nname = \"files\"\nlogs = [\"*.json\"]\n\
+         [[receiver]]\nname = \"itsm\"\nkind = \"webhook\"\nurl = \"{}\"\nsecret = {{ env = \"SECRET\" }}\n",
+        receiver.url()
+    );
+    std::fs::write(dir.path().join("hsmwatch.toml"), configuration).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hsmwatch"));
+    command.args(["doctor", "--format", "json"]).current_dir(dir.path()).env_clear();
+    let ran = clean(Ran::of(command.env("SECRET", SECRET).output().unwrap())).exits(0);
+    let report: Json = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["summary"]["fail"], 0, "{report:#}");
+    assert_eq!(first(&report, "query").0, "ok");
+    assert_eq!(first(&report, "hsm"), ("skipped", "only exported files are watched"));
+    assert!(of(&report, "token").is_empty());
 }
 
 #[test]

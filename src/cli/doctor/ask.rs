@@ -78,6 +78,14 @@ impl Ask {
         })
     }
 
+    /// Whether a resource of Azure is named.
+    pub(super) fn names_resources(&self) -> bool {
+        !(self.workspaces.is_empty()
+            && self.hsms.is_empty()
+            && self.subscription.is_none()
+            && self.app.is_none())
+    }
+
     /// The workspaces to look at. A configuration that cannot be used names none.
     pub(super) fn watched(
         &self,

@@ -186,6 +186,8 @@ async fn tokens(
     let management =
         ask.management.clone().or_else(|| Url::parse(azure.management_endpoint()).ok());
     let management_here = management.as_ref().is_some_and(here);
+    // Whoever watches exported files alone need not have Azure at all.
+    let azure_matters = setup.is_none() || queries || ask.names_resources();
     let storage = setup.is_some_and(|setup| match &setup.config.state {
         State::Blob { account_url, secret: None, .. } => {
             account_url.query().is_none() && !is_loopback(account_url)
@@ -204,7 +206,11 @@ async fn tokens(
     };
     let (query, arm, storage) = tokio::join!(
         token(queries && !query_here, "query API", azure.query_scope()),
-        token(!ask.inside && !management_here, "Resource Manager", azure.management_scope()),
+        token(
+            azure_matters && !ask.inside && !management_here,
+            "Resource Manager",
+            azure.management_scope()
+        ),
         token(storage, "storage", STORAGE_SCOPE),
     );
     let mut checks = Vec::new();
@@ -218,6 +224,7 @@ async fn tokens(
         );
     }
     let reachable = match (&arm, management) {
+        _ if !azure_matters => Err("only exported files are watched".to_owned()),
         (Some(asked), _) if !asked.got => Err("there is no token for Resource Manager".to_owned()),
         (_, None) => Err("there is no Resource Manager".to_owned()),
         (_, Some(url)) => {
