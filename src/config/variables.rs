@@ -197,18 +197,6 @@ pub const VARIABLES: &[Variable] = {
             Platform,
             "The resource group of the function app, for the commands that cure it.",
         ),
-        variable(
-            "WEBSITE_SITE_NAME",
-            Doctor,
-            Platform,
-            "The name of the function app, for the commands that cure it.",
-        ),
-        variable(
-            "WEBSITE_RESOURCE_GROUP",
-            Doctor,
-            Platform,
-            "The resource group of the function app, for the commands that cure it.",
-        ),
     ]
 };
 

@@ -19,7 +19,7 @@ pub(crate) struct Infra {
     /// The Bicep files among them.
     pub(crate) files: BTreeMap<String, Arc<File>>,
     /// Only these parameters are tried at other values; `None`: all.
-    tried: Option<&'static [&'static str]>,
+    tried: Option<Vec<&'static str>>,
     scenarios: OnceLock<Arc<Vec<Arc<Scenario>>>>,
     /// What templates came to that this mutant does not touch.
     untouched: BTreeMap<String, Vec<Arc<Scenario>>>,
@@ -68,8 +68,8 @@ impl Infra {
     }
 
     /// The same, with fewer parameters tried, for those who have many mutants to look at.
-    pub(crate) fn trying(mut self, params: &'static [&'static str]) -> Self {
-        self.tried = Some(params);
+    pub(crate) fn trying(mut self, params: &[&'static str]) -> Self {
+        self.tried = Some(params.to_vec());
         self.scenarios = OnceLock::new();
         self.untouched.clear();
         self
@@ -77,7 +77,7 @@ impl Infra {
 
     /// Whether a parameter is tried at other values.
     pub(crate) fn tries(&self, param: &str) -> bool {
-        self.tried.is_none_or(|params| params.contains(&param))
+        self.tried.as_ref().is_none_or(|params| params.contains(&param))
     }
 
     pub(crate) fn text(&self, path: &str) -> &str {

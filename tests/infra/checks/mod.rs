@@ -3,12 +3,15 @@
 mod apart;
 mod deadman;
 mod documentation;
+mod effects;
 mod evaluation;
 mod limits;
 mod modules;
 mod names;
+mod network;
 mod order;
 mod parameters;
+mod places;
 mod privileged;
 mod roles;
 mod secrets;
@@ -65,4 +68,7 @@ checks!(
     deadman,
     order,
     limits,
+    places,
+    network,
+    effects,
 );

@@ -75,6 +75,15 @@ fn names(line: &str) -> Vec<String> {
             line.split('"').skip(1).step_by(2).filter(|word| is_variable(word)).map(str::to_owned),
         );
     }
+    // Names of the platform's, however they are asked for; and whatever the table knows.
+    let platform = ["WEBSITE_", "IDENTITY_", "FUNCTIONS_"];
+    for word in line.split('"').skip(1).step_by(2).filter(|word| is_variable(word)) {
+        let known = variables::get(word).is_some();
+        if known || platform.iter().any(|start| word.starts_with(start)) {
+            names.push(word.to_owned());
+        }
+    }
+    names.dedup();
     names
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Deployed {
     pub(crate) at: At,
     /// Its whole type.
     pub(crate) kind: String,
+    /// Its whole name: those of its parents and its own, by `/`.
+    pub(crate) name: String,
     pub(crate) id: String,
     /// Its object.
     pub(crate) body: Value,
@@ -111,7 +113,7 @@ fn resources(frame: &Rc<Frame<'_>>, within: &str, all: &mut Vec<Deployed>) {
 }
 
 fn resource<'i>(frame: &Frame<'i>, within: &str, block: &'i Block, copy: &Copy<'i>) -> Deployed {
-    let (kind, _) = frame.full_name(block, copy);
+    let (kind, name) = frame.full_name(block, copy);
     let body = frame.eval(copy.body, &copy.locals);
     let id = frame.id(block, copy);
     let body = if body.is_object() { body } else { unknown(&block.symbol) };
@@ -120,6 +122,7 @@ fn resource<'i>(frame: &Frame<'i>, within: &str, block: &'i Block, copy: &Copy<'
         symbol: block.symbol.clone(),
         at: block.at,
         kind,
+        name,
         id,
         body,
         existing: block.existing,

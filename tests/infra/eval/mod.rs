@@ -13,4 +13,4 @@ pub(crate) mod value;
 
 pub(crate) use deploy::{Deployed, Deployment, deploy};
 pub(crate) use functions::guid;
-pub(crate) use scenario::{Scenario, faults_of_pairs, scenarios};
+pub(crate) use scenario::{Scenario, faults_of_pairs, others_of, scenarios};

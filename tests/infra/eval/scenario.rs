@@ -119,6 +119,11 @@ fn base(root: &File) -> BTreeMap<String, Value> {
     required.map(|param| (param.name.clone(), sample(param))).collect()
 }
 
+/// Values of a parameter besides what is given, or the default; the fullest last.
+pub(crate) fn others_of(param: &Param, given: &BTreeMap<String, Value>) -> Vec<Value> {
+    others(param, given.get(&param.name))
+}
+
 /// Values of a parameter besides the one it has anyhow, the fullest last.
 fn others(param: &Param, now: Option<&Value>) -> Vec<Value> {
     let default = param.default.as_ref().and_then(literal);
@@ -149,7 +154,13 @@ fn others(param: &Param, now: Option<&Value>) -> Vec<Value> {
             }
             values.push(sample(param));
         }
-        (None, "array") => values.extend([json!([]), sample(param)]),
+        (None, "array") => {
+            values.push(json!([]));
+            if let Some(Value::Array(items)) = now {
+                values.extend(items.first().map(|first| json!([first])));
+            }
+            values.push(sample(param));
+        }
         (None, "object") => values.extend([json!({}), sample(param)]),
         _ => values.push(sample(param)),
     }

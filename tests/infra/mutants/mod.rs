@@ -7,7 +7,7 @@ mod list;
 
 use crate::checks;
 use crate::sources::Infra;
-use list::{MUTANTS, Mutant};
+use list::{Mutant, mutants};
 use std::fmt::Write as _;
 
 /// The parameters that a check's mutants are tried with. The whole repository is tried with all.
@@ -20,6 +20,8 @@ fn tried(check: &str) -> &'static [&'static str] {
         "privileged" => &["principalId", "hsmLogCategories"],
         "deadman" => &["alertEmails", "deadmanWorkspaceNames"],
         "order" => &["networkMode", "existingKeyVaultResourceId", "alertEmails"],
+        "places" => &["tags", "networkMode"],
+        "network" => &["networkMode", "existingKeyVaultResourceId"],
         "limits" => &["namePrefix", "alertEmails"],
         _ => &[],
     }
@@ -60,7 +62,7 @@ fn said(name: &str) -> (String, Vec<String>) {
     infra.scenarios();
     let (_, check) = checks::ALL.iter().find(|(known, _)| *known == name).expect("a check's name");
     let (mut said, mut unseen) = (String::new(), Vec::new());
-    for mutant in MUTANTS.iter().filter(|mutant| mutant.check == name) {
+    for mutant in mutants().filter(|mutant| mutant.check == name) {
         let Some(mutated) = mutated(&infra, mutant) else {
             unseen.push(format!(
                 "{}: what it replaces is not in {}: look at it again",
@@ -94,7 +96,7 @@ macro_rules! says {
             let named = [$(stringify!($name)),*];
             for (name, _) in checks::ALL {
                 assert!(named.contains(name), "{name}");
-                assert!(MUTANTS.iter().any(|mutant| mutant.check == *name), "{name}");
+                assert!(mutants().any(|mutant| mutant.check == *name), "{name}");
             }
         }
     };
@@ -117,4 +119,7 @@ says!(
     deadman,
     order,
     limits,
+    places,
+    network,
+    effects,
 );

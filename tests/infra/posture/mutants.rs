@@ -1,18 +1,20 @@
 //! Each row fails, and fails alone, when what it asks for is taken away or is something else.
 
 use super::row::{Must, Row};
-use super::table::rows;
+use super::{setup, table};
 use crate::bicep::ast::{Block, Entry, File, Kind, Node};
 use crate::sources::Infra;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The parameters that rows ask for. Mutants are tried with these alone.
-const STEERING: [&str; 4] = ["location", "archiveImmutabilityDays", "enableLocks", "networkMode"];
+/// Both tables.
+fn rows() -> Vec<Row> {
+    [table::rows(), setup::rows()].concat()
+}
 
-/// The rows that fail.
-fn failing(infra: &Infra) -> BTreeSet<&'static str> {
-    rows().iter().filter(|row| !row.faults(infra).is_empty()).map(|row| row.name).collect()
+/// Those of the rows that fail.
+fn failing(rows: &[Row], infra: &Infra) -> BTreeSet<&'static str> {
+    rows.iter().filter(|row| !row.faults(infra).is_empty()).map(|row| row.name).collect()
 }
 
 /// The blocks of the source that a row is about, with their files.
@@ -44,6 +46,9 @@ fn entry<'n>(node: &'n Node, path: &str) -> Option<&'n Entry> {
         }
         Kind::Ternary(parts) => parts.iter().skip(1).find_map(|part| entry(part, path)),
         Kind::Call { args, .. } => args.iter().find_map(|arg| entry(arg, path)),
+        // A number: an item of an array, or of what a loop makes.
+        Kind::Array(items) => entry(items.get(first.parse::<usize>().ok()?)?, rest?),
+        Kind::For(each) => entry(&each.body, rest?),
         _ => None,
     }
 }
@@ -152,25 +157,35 @@ fn mutants(infra: &Infra, row: &Row) -> Vec<Infra> {
     }
 }
 
-/// Whether a block's scope is one of the row's resources.
+/// Whether a block's scope or parent is one of the row's resources.
 fn lies_on(block: &Block, infra: &Infra, row: &Row) -> bool {
-    let scope = block.body().get("scope").map(|entry| &entry.value.kind);
-    let Some(Kind::Name(scope)) = scope else { return false };
+    let on = ["scope", "parent"].iter().find_map(|name| block.body().get(name));
+    let scope = match on.map(|entry| &entry.value.kind) {
+        Some(Kind::Name(name)) => name,
+        Some(Kind::Index { of, .. }) => match &of.kind {
+            Kind::Name(name) => name,
+            _ => return false,
+        },
+        _ => return false,
+    };
     blocks(infra, row).iter().any(|(file, on)| {
         on.symbol == *scope && file.all_resources().iter().any(|other| other.span == block.span)
     })
 }
 
-/// What the mutants of these rows break besides their own row, or do not break.
-fn odd(infra: &Infra, rows: &[Row]) -> Vec<String> {
+/// What the mutants of these rows break besides their own row, or do not break. They are tried with these parameters alone, so
+/// only the rows that ask for no others are looked at.
+fn odd(repository: &Infra, params: &[&'static str], of: &[Row]) -> Vec<String> {
+    let infra = repository.clone().trying(params);
+    let rows: Vec<Row> = rows().into_iter().filter(|row| row.faults(&infra).is_empty()).collect();
     let mut odd = Vec::new();
-    for row in rows {
-        let mutants = mutants(infra, row);
+    for row in of {
+        let mutants = mutants(&infra, row);
         if mutants.is_empty() {
             odd.push(format!("{}: no mutant can be made of it", row.name));
         }
         for (number, mutant) in mutants.iter().enumerate() {
-            let failing = failing(mutant);
+            let failing = failing(&rows, mutant);
             if failing != BTreeSet::from([row.name]) {
                 odd.push(format!("{} (mutant {number}): what fails is {failing:?}", row.name));
             }
@@ -181,13 +196,15 @@ fn odd(infra: &Infra, rows: &[Row]) -> Vec<String> {
 
 #[test]
 fn each_row_fails_alone_when_its_property_is_missing_or_wrong() {
-    let infra = crate::repository().trying(&STEERING);
-    infra.scenarios();
-    let rows = rows();
-    let (first, second) = rows.split_at(rows.len() / 2);
+    let infra = crate::repository();
+    let mut groups: BTreeMap<Vec<&'static str>, Vec<Row>> = BTreeMap::new();
+    for row in rows() {
+        groups.entry(row.when.iter().map(|(name, _)| *name).collect()).or_default().push(row);
+    }
     let odd: Vec<String> = std::thread::scope(|scope| {
-        let halves = [first, second].map(|half| scope.spawn(|| odd(&infra, half)));
-        halves.into_iter().flat_map(|half| half.join().expect("no panic")).collect()
+        let run = |(params, rows): (&Vec<_>, &Vec<Row>)| odd(&infra, params, rows);
+        let each: Vec<_> = groups.iter().map(|group| scope.spawn(move || run(group))).collect();
+        each.into_iter().flat_map(|group| group.join().expect("no panic")).collect()
     });
     assert!(odd.is_empty(), "\n{}\n", odd.join("\n"));
 }
@@ -197,7 +214,7 @@ fn a_row_fails_when_its_resource_is_gone() {
     let infra = crate::repository();
     let path = "infra/modules/vault.bicep";
     let text = infra.text(path).replace("Microsoft.KeyVault/vaults@", "Microsoft.KeyVault/vaultz@");
-    let failing = failing(&infra.with(path, text));
+    let failing = failing(&table::rows(), &infra.with(path, text));
     assert!(failing.len() > 8, "{failing:?}");
     assert!(failing.iter().all(|name| name.starts_with("vault_")), "{failing:?}");
 }

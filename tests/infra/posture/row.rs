@@ -101,7 +101,7 @@ impl Row {
                 None => Some(format!("`{path}` is missing: say it, one of {values:?}")),
             },
             Must::BeSet(path) => match at(path) {
-                Some(found) if !found.is_null() && found.as_str() != Some("") => None,
+                Some(found) if !is_empty(found) => None,
                 _ => Some(format!("`{path}` is missing or empty: set it")),
             },
             Must::NotBe(path) => at(path).map(|found| format!("`{path}` is {found}: remove it")),
@@ -147,4 +147,14 @@ fn sends(setting: &Deployed, by: &str, name: &str) -> bool {
 
 fn goes_to(setting: &Deployed, to: &str) -> bool {
     setting.body["properties"][to].as_str().is_some_and(|to| !to.is_empty())
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    }
 }

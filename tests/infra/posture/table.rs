@@ -34,30 +34,6 @@ fn log(by: &'static str, name: &'static str) -> Must {
     Must::Log { by, name }
 }
 
-/// Each row: its name, what it is about, what must be so; and after `when`, for which parameters.
-macro_rules! posture {
-    ($($name:ident: $on:expr, $must:expr $(, when $($param:literal = $value:expr),+)?;)*) => {
-        /// All rows.
-        pub(crate) fn rows() -> Vec<Row> {
-            vec![$(Row {
-                name: stringify!($name),
-                on: $on,
-                when: vec![$($(($param, json!($value))),+)?],
-                must: $must,
-            }),*]
-        }
-
-        /// Each row is a test of its own, so that a failure names it.
-        mod rows {
-            $(#[test]
-            fn $name() {
-                let row = super::rows().into_iter().find(|row| row.name == stringify!($name));
-                super::super::hold(&row.expect("a row of this name"));
-            })*
-        }
-    };
-}
-
 posture! {
     // Both storage accounts.
     storage_takes_https_only: ACCOUNT, be("properties.supportsHttpsTrafficOnly", true);
