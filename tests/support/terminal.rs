@@ -15,7 +15,8 @@ pub(crate) struct Terminal {
     child: Child,
     pty: Arc<Pty>,
     chunks: Receiver<Vec<u8>>,
-    seen: String,
+    /// As it came: a chunk may end anywhere, in a character or before a line's end.
+    bytes: Vec<u8>,
     /// Up to where what was seen has been waited for.
     at: usize,
 }
@@ -38,21 +39,28 @@ impl Terminal {
                 }
             }
         });
-        Self { child, pty, chunks, seen: String::new(), at: 0 }
+        Self { child, pty, chunks, bytes: Vec::new(), at: 0 }
     }
 
     /// Waits until this has been asked, after all that was waited for before.
     pub(crate) fn asks(&mut self, text: &str) -> &mut Self {
+        let wanted = text.as_bytes();
         loop {
-            if let Some(found) = self.seen.get(self.at..).unwrap().find(text) {
-                self.at += found + text.len();
+            let ahead = self.bytes.get(self.at..).unwrap();
+            if let Some(found) = ahead.windows(wanted.len()).position(|part| part == wanted) {
+                self.at += found + wanted.len();
                 return self;
             }
-            let chunk = self.chunks.recv_timeout(PATIENCE);
-            let chunk =
-                chunk.unwrap_or_else(|e| panic!("`{text}` is not asked ({e}):\n{}", self.seen));
-            self.seen.push_str(&String::from_utf8(chunk).unwrap().replace("\r\n", "\n"));
+            match self.chunks.recv_timeout(PATIENCE) {
+                Ok(chunk) => self.bytes.extend(chunk),
+                Err(e) => panic!("`{text}` is not asked ({e}):\n{}", self.seen()),
+            }
         }
+    }
+
+    /// All that was to be seen so far.
+    fn seen(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).replace("\r\n", "\n")
     }
 
     /// Types this.
@@ -64,9 +72,9 @@ impl Terminal {
     /// Waits for the end: how it ended, and all that was to be seen.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
         while let Ok(chunk) = self.chunks.recv_timeout(PATIENCE) {
-            self.seen.push_str(&String::from_utf8(chunk).unwrap().replace("\r\n", "\n"));
+            self.bytes.extend(chunk);
         }
-        (self.child.wait().unwrap(), std::mem::take(&mut self.seen))
+        (self.child.wait().unwrap(), self.seen())
     }
 }
 
