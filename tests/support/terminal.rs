@@ -46,7 +46,7 @@ impl Terminal {
     pub(crate) fn asks(&mut self, text: &str) -> &mut Self {
         let wanted = text.as_bytes();
         loop {
-            let ahead = self.bytes.get(self.at..).unwrap();
+            let (_, ahead) = self.bytes.split_at(self.at);
             if let Some(found) = ahead.windows(wanted.len()).position(|part| part == wanted) {
                 self.at += found + wanted.len();
                 return self;
