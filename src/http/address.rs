@@ -65,6 +65,19 @@ impl Address {
         allow_networks.sort();
         Ok(Self { url, policy: Policy { allow_networks, loopback } })
     }
+
+    /// The URL with a path, and perhaps a query, appended; `None` if that would lead to another host, out of the address's
+    /// own path, or be sent in another way than it is written.
+    pub(super) fn with(&self, path: &str) -> Option<Url> {
+        if path.is_empty() {
+            return Some(self.url.clone());
+        }
+        let base = self.url.as_str();
+        let base = base.split_once('?').map_or(base, |(base, _)| base).trim_end_matches('/');
+        let text = format!("{base}{path}");
+        let url = Url::parse(&text).ok()?;
+        (path.starts_with(['/', '?']) && url.as_str() == text).then_some(url)
+    }
 }
 
 /// Whether the URL names this machine in so many words. `127.1` and `2130706433` mean it too, but nobody writes them

@@ -28,6 +28,10 @@ const MAX_GROUP: usize = 32;
 const MAX_NAME: usize = 256;
 const MAX_LINK: usize = 8_192;
 
+/// How alerts are told to a webhook.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {}
+
 /// The body for an alert.
 pub fn render(alert: &Alert, detail: Detail) -> Body {
     let hits = match detail {
@@ -52,7 +56,7 @@ pub fn render(alert: &Alert, detail: Detail) -> Body {
     }
     let left_out = alert.count.saturating_sub(listed.len() as u64);
     let event = event(alert, detail, listed, left_out, cut);
-    Body { content_type: CONTENT_TYPE, bytes: event.to_string().into_bytes() }
+    Body { content_type: CONTENT_TYPE.into(), bytes: event.to_string().into_bytes() }
 }
 
 fn event(alert: &Alert, detail: Detail, hits: Vec<Json>, left_out: u64, cut: u64) -> Json {

@@ -3,8 +3,8 @@
 use super::{Oracle, Rng};
 use crate::engine::record::Record;
 use crate::ports::{
-    Document, Etag, Listed, Meta, Post, Reply, StateStore, StoreError, Transport, TransportError,
-    When,
+    Document, Etag, Listed, Meta, Reply, Request, StateStore, StoreError, Transport,
+    TransportError, When,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -219,7 +219,7 @@ pub(super) struct SimTransport {
 
 #[async_trait]
 impl Transport for SimTransport {
-    async fn send(&self, post: Post) -> Result<Reply, TransportError> {
+    async fn send(&self, post: Request) -> Result<Reply, TransportError> {
         let id =
             post.headers.iter().find(|(k, _)| k == "webhook-id").map(|(_, v)| v.clone()).unwrap();
         let effect = self.fate.next().await;

@@ -3,7 +3,7 @@
 use super::effects::{Disk, Effect, Mood, Moods, minutes};
 use super::{Fate, Oracle, Rng, SimStore, SimTransport};
 use crate::engine::{Engine, Ticket, Watch, Workspace};
-use crate::notify::{Detail, Kind, Receiver};
+use crate::notify::{Detail, Receiver, Settings, webhook};
 use crate::ports::{Answer, LogSource, Query, QueryError, RowSink};
 use crate::watch::alert::Interval;
 use crate::watch::own::OWN;
@@ -138,7 +138,7 @@ pub(super) fn receivers() -> Vec<Receiver> {
         .into_iter()
         .map(|name| Receiver {
             name: name.to_owned(),
-            kind: Kind::Webhook,
+            settings: Settings::Webhook(webhook::Settings::default()),
             min_severity: Severity::Info,
             rules: None,
             detail: Detail::Full,

@@ -12,9 +12,10 @@ mod windows;
 
 use super::{Delivered, Engine, Outcome, TickReport, Ticket, Watch, Workspace};
 use crate::local::memory::MemoryStore;
+use crate::notify::samples::settings;
 use crate::notify::{Detail, Kind, Receiver};
 use crate::ports::{
-    Answer, Document, Etag, Listed, LogSource, Meta, Post, Query, QueryError, Reply, RowSink,
+    Answer, Document, Etag, Listed, LogSource, Meta, Query, QueryError, Reply, Request, RowSink,
     StateStore, StoreError, Transport, TransportError, When,
 };
 use crate::watch::alert::{Alert, Interval};
@@ -57,7 +58,7 @@ fn rule(id: &str) -> Rule {
 fn receiver(name: &str, kind: Kind) -> Receiver {
     Receiver {
         name: name.to_owned(),
-        kind,
+        settings: settings(kind),
         min_severity: Severity::Info,
         rules: None,
         detail: Detail::Full,
@@ -134,7 +135,7 @@ impl Receivers {
 
 #[async_trait]
 impl Transport for Receivers {
-    async fn send(&self, post: Post) -> Result<Reply, TransportError> {
+    async fn send(&self, post: Request) -> Result<Reply, TransportError> {
         let id = post.headers.iter().find(|(k, _)| k == "webhook-id").unwrap().1.clone();
         self.posts.lock().unwrap().push((post.receiver.clone(), id));
         let status = self.status.lock().unwrap().get(&post.receiver).copied().unwrap_or(200);
