@@ -17,6 +17,7 @@ pub mod limits;
 pub mod links;
 pub mod operations;
 mod percent;
+pub mod plain;
 pub mod sign;
 pub mod slack;
 pub mod teams;

@@ -10,6 +10,7 @@ mod keyed;
 mod searching;
 
 use super::exchange::{Answered, Ask, Errand, Step};
+use super::plain::Telling;
 use super::{Detail, Kind, Receiver};
 use crate::watch::alert::Alert;
 use crate::watch::own;
@@ -176,6 +177,18 @@ impl<'a> About<'a> {
     /// The key by which desks know the incident: hexadecimal digits.
     pub fn key(&self) -> &'a str {
         &self.alert.incident_key
+    }
+
+    /// What the texts of the case are made from.
+    fn telling<'b>(&'b self, former: Option<&'b Case>) -> Telling<'b> {
+        Telling {
+            alert: self.alert,
+            detail: self.detail,
+            nth: self.nth,
+            previous: self.previous.as_ref().map(|told| (told.alert.as_str(), told.time)),
+            former: former.map(|case| case.name.as_str()),
+            cleans_up: self.goal == Goal::Resolve && !own::is_well_again(self.alert),
+        }
     }
 }
 

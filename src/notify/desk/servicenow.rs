@@ -70,7 +70,7 @@ impl searching::Desk for Settings {
             format!("/api/now/table/incident?sysparm_query=correlation_id={}", about.key()),
         )
     }
-    fn found(&self, _: &Json) -> Option<Vec<Found>> {
+    fn found(&self, _: &Json, _: &About<'_>) -> Option<Vec<Found>> {
         None
     }
     fn look(&self, case: &Case, _: &About<'_>) -> Ask {
