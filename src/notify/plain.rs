@@ -9,7 +9,7 @@ use crate::watch::alert::{Alert, Reason};
 use chrono::{DateTime, Utc};
 
 /// Longer links are left out.
-const MAX_LINK: usize = 2_500;
+pub(super) const MAX_LINK: usize = 2_500;
 
 /// What is told, and what is known of its case.
 #[derive(Clone, Debug)]

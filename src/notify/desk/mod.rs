@@ -6,6 +6,7 @@
 //! exchange first asks what there is, and an attempt to open a case whose fate is not known is never repeated before a search
 //! would show what came of it.
 
+mod details;
 mod keyed;
 mod searching;
 

@@ -1,5 +1,6 @@
 //! `PagerDuty`, Events API v2: one endpoint, and `dedup_key` as the key of the case.
 
+use super::details::place;
 use super::{About, Levels, keyed};
 use crate::notify::exchange::{Act, Ask, Method, Reply};
 use crate::notify::plain::{self, Part, Place, Telling};
@@ -21,7 +22,6 @@ pub const MAX_SUMMARY: usize = 1_024;
 const MAX_DETAILS: usize = 32_000;
 /// Names of things, in characters.
 const MAX_NAME: usize = 250;
-const MAX_LINK: usize = 2_500;
 
 /// The service that is paged.
 #[derive(Clone, Debug)]
@@ -42,19 +42,11 @@ impl Settings {
         let alert = about.alert;
         let telling = about.telling(None);
         let name = |text: &str| limits::clean(text, MAX_NAME);
-        // A place that is shown in lists and sent to telephones.
-        let source = match wording::resources(alert).as_slice() {
-            [resource] if about.detail == Detail::Full => name(wording::short_name(resource)),
-            _ => String::new(),
-        };
-        let workspace = name(&alert.workspace.name);
         let watched = if own::is_own(alert) { "hsmwatch" } else { "Azure Cloud HSM" };
-        let source = [source, workspace.clone(), watched.to_owned()];
-        let source = source.into_iter().map(|text| plain::defanged(&text));
         let mut links_shown = Vec::new();
         let logs = alert.links.logs.as_deref().filter(|_| about.detail == Detail::Full);
-        let logs = links::safe(logs, MAX_LINK);
-        let runbook = links::safe(alert.links.runbook.as_deref(), MAX_LINK);
+        let logs = links::safe(logs, plain::MAX_LINK);
+        let runbook = links::safe(alert.links.runbook.as_deref(), plain::MAX_LINK);
         for (text, href) in [("Query in Logs", logs), ("Runbook", runbook)] {
             links_shown.extend(href.map(|href| json!({ "href": href, "text": text })));
         }
@@ -66,11 +58,11 @@ impl Settings {
             "links": links_shown,
             "payload": {
                 "summary": plain::title(alert, about.detail, MAX_SUMMARY),
-                "source": source.into_iter().find(|text| !text.is_empty()),
+                "source": place(about, MAX_NAME),
                 "severity": self.severity.of(alert.rule.severity),
                 "timestamp": alert.time.to_rfc3339_opts(SecondsFormat::Millis, true),
                 "component": watched,
-                "group": workspace,
+                "group": name(&alert.workspace.name),
                 "class": name(&alert.rule.id),
                 "custom_details": {},
             },
