@@ -1,12 +1,16 @@
 //! Sends alerts over HTTP: one POST, one answer, no redirects, and only to addresses that a receiver may have.
 
 mod address;
+mod auth;
 mod guard;
 mod probe;
+mod token;
 
 pub use address::{Endpoint, EndpointError};
+pub use auth::{Auth, OAuth2};
+pub use token::{Token, TokenError, TokenSource};
 
-use crate::ports::{Post, Reply, Transport, TransportError};
+use crate::ports::{self, Reply, Request, Transport, TransportError};
 use crate::wire::{cause, clean, retry_after};
 use address::Address;
 use async_trait::async_trait;
@@ -25,7 +29,7 @@ use url::{Host, Url};
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most of an answer that is read.
-pub const MAX_REPLY: usize = 8 << 10;
+pub const MAX_REPLY: usize = 64 << 10;
 
 /// Why a transport cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -111,25 +115,35 @@ impl Resolve for Guard {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    async fn send(&self, post: Post) -> Result<Reply, TransportError> {
-        let Some((address, client)) = self.receivers.get(&post.receiver) else {
+    async fn send(&self, call: Request) -> Result<Reply, TransportError> {
+        let Some((address, client)) = self.receivers.get(&call.receiver) else {
             return Err(TransportError::Forbidden(format!(
                 "no receiver `{}` is configured",
-                post.receiver
+                call.receiver
             )));
         };
         if let Some(Err(why)) = literal(&address.url).map(|ip| address.policy.check(ip)) {
-            return Err(forbidden(&post.receiver, why));
+            return Err(forbidden(&call.receiver, why));
         }
-        let mut request = client
-            .post(address.url.clone())
-            .header(CONTENT_TYPE, post.body.content_type)
-            .body(post.body.bytes);
-        for (name, value) in post.headers {
+        let method = match call.method {
+            ports::Method::Get => reqwest::Method::GET,
+            ports::Method::Post => reqwest::Method::POST,
+            ports::Method::Patch => reqwest::Method::PATCH,
+            ports::Method::Put => reqwest::Method::PUT,
+        };
+        let Some(url) = address.with(&call.path) else {
+            let why = format!("receiver `{}`: a path that leads elsewhere", call.receiver);
+            return Err(TransportError::Forbidden(why));
+        };
+        let mut request = client.request(method, url);
+        if let Some(body) = call.body {
+            request = request.header(CONTENT_TYPE, &*body.content_type).body(body.bytes);
+        }
+        for (name, value) in call.headers {
             request = request.header(name, value);
         }
         let mut response = request.send().await.map_err(|error| match refusal(&error) {
-            Some(why) => forbidden(&post.receiver, why),
+            Some(why) => forbidden(&call.receiver, why),
             // A request that could not even be built was not sent either.
             None if error.is_connect() || error.is_builder() => {
                 TransportError::Connect(cause(error))
@@ -199,14 +213,21 @@ mod tests {
         let endpoint = Endpoint {
             url: url.to_owned().into(),
             allow_networks: nets.iter().map(|n| n.parse().unwrap()).collect(),
+            ..Endpoint::default()
         };
         HttpTransport::new([("itsm".to_owned(), endpoint)].into())
     }
 
     async fn send(transport: &HttpTransport) -> TransportError {
-        let body = Body { content_type: "application/json", bytes: b"{}".to_vec() };
-        let post = Post { receiver: "itsm".into(), body, headers: Vec::new() };
-        transport.send(post).await.unwrap_err()
+        let body = Body { content_type: "application/json".into(), bytes: b"{}".to_vec() };
+        let request = Request {
+            receiver: "itsm".into(),
+            method: ports::Method::Post,
+            path: String::new(),
+            body: Some(body),
+            headers: Vec::new(),
+        };
+        transport.send(request).await.unwrap_err()
     }
 
     #[tokio::test]

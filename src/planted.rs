@@ -15,6 +15,10 @@ pub(crate) enum Bug {
     NoClaim,
     /// The watermark is set to now, whatever was covered.
     WatermarkIsNow,
+    /// Whoever has an alert of an incident talks to the desk, whoever else does.
+    NoTurn,
+    /// An attempt to open a case is forgotten when nothing is known of it.
+    OpeningForgotten,
 }
 
 #[cfg(not(test))]

@@ -3,6 +3,9 @@
 pub mod names;
 
 use crate::notify::Body;
+use crate::notify::exchange::Answered;
+pub use crate::notify::exchange::{Method, Reply};
+use crate::notify::verdict::NoAnswer;
 use crate::watch::alert::Interval;
 use crate::watch::row::Row;
 use async_trait::async_trait;
@@ -151,27 +154,20 @@ pub trait StateStore: Send + Sync {
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError>;
 }
 
-/// One POST.
-pub struct Post {
-    /// The receiver's name, for logs.
+/// One call of a receiver.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The receiver's name: whoever sends it knows the address.
     pub receiver: String,
+    /// How.
+    pub method: Method,
+    /// What is appended to the receiver's address, percent-encoded: a path, perhaps with a query. Empty for the address itself,
+    /// which is then used byte for byte.
+    pub path: String,
     /// Body and content type.
-    pub body: Body,
+    pub body: Option<Body>,
     /// Further headers: id, timestamp, signature.
     pub headers: Vec<(String, String)>,
-}
-
-/// What a receiver answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// `Retry-After` as a wait from now.
-    pub retry_after: Option<Duration>,
-    /// The first 8 KB of the body, as text.
-    pub body: String,
-    /// Whether the body came to its end, or to those 8 KB.
-    pub whole: bool,
 }
 
 /// Why there was no answer. Never carries a URL.
@@ -188,9 +184,18 @@ pub enum TransportError {
     Ambiguous(String),
 }
 
-/// Sends a POST to a receiver. Knows the receivers' addresses by name, so that no address travels through state or logs.
+/// What came of a call, as an exchange takes it.
+pub fn answered(sent: Result<Reply, TransportError>) -> Answered {
+    sent.map_err(|error| match error {
+        TransportError::Forbidden(why) => (NoAnswer::Forbidden, why),
+        TransportError::Connect(why) => (NoAnswer::Connect, why),
+        TransportError::Ambiguous(why) => (NoAnswer::Ambiguous, why),
+    })
+}
+
+/// Calls receivers. Knows their addresses by name, so that no address travels through state or logs.
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends once: no retries, no redirects.
-    async fn send(&self, post: Post) -> Result<Reply, TransportError>;
+    async fn send(&self, request: Request) -> Result<Reply, TransportError>;
 }

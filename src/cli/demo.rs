@@ -313,7 +313,7 @@ impl Demo {
         match arrived.kind {
             Kind::Teams => self.totals.teams_cards += 1,
             Kind::Slack => self.totals.slack_messages += 1,
-            Kind::Webhook => {
+            _ => {
                 let Some(alert) = show::received(&arrived.body) else {
                     self.totals.failures += 1;
                     self.show.line("error: the receiver cannot read a message that it accepted");

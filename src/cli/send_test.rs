@@ -7,10 +7,12 @@ use super::sample::{CALLER, CLIENT, HSM, Probe, Watches};
 use super::setup::{self, Setup, instance};
 use super::{Context, Done, Format, runtime};
 use crate::config::{Source, nearest};
-use crate::engine::verdict;
+use crate::engine::request;
+use crate::notify::desk::Memory;
+use crate::notify::exchange::{Errand, Exchange, Step};
 use crate::notify::verdict::Verdict;
-use crate::notify::{self, Kind, Receiver, operations};
-use crate::ports::{Post, Reply, Transport, TransportError};
+use crate::notify::{self, Kind, Receiver, desk, operations};
+use crate::ports::{Transport, answered};
 use crate::watch::alert::{Alert, AlertRule, AlertWorkspace, CAVEAT, Hit, Interval, Links, Reason};
 use crate::watch::fingerprint::{Hash, Scope, hex};
 use crate::watch::head::Version;
@@ -27,6 +29,7 @@ Examples:
   hsmwatch send-test oncall --severity low   to one, as if the rule were of that severity
   hsmwatch send-test --rule login-burst      what this rule would send
   hsmwatch send-test itsm --print            what would be sent, and signed; nothing is sent
+  hsmwatch send-test pager --resolve         opens a case at a desk and closes it again
 
 Exit codes: 0 all delivered; 1 one was not; 2 usage or configuration.";
 
@@ -46,6 +49,9 @@ pub(crate) struct Args {
     /// Another severity than the rule's
     #[arg(long, value_name = "SEVERITY")]
     severity: Option<Severity>,
+    /// Close the test's case again, where the receiver keeps cases
+    #[arg(long, conflicts_with = "print")]
+    resolve: bool,
     /// Print headers and body instead of sending them
     #[arg(long)]
     print: bool,
@@ -66,8 +72,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     let transport = setup.transport()?;
-    let delivered =
-        runtime()?.block_on(send(context, transport.as_ref(), rule, &receivers, &alert, now));
+    let delivered = runtime()?.block_on(send(
+        context,
+        transport.as_ref(),
+        rule,
+        &receivers,
+        &alert,
+        args.resolve,
+    ));
     Ok(ExitCode::from(u8::from(!delivered)))
 }
 
@@ -111,8 +123,9 @@ fn sample(
     // Random, so that no receiver takes a second test for the first.
     let mut hash = Hash::new("test");
     hash.text(&instance()).text(&now.timestamp_micros().to_string());
+    let test = hash.finish();
     Alert {
-        id: hex(&hash.finish()),
+        id: hex(&test),
         rule: AlertRule {
             id: rule.id.clone(),
             title: format!("Test: {}", rule.title),
@@ -123,7 +136,8 @@ fn sample(
             action: rule.action.clone(),
             false_positives: rule.false_positives.clone(),
         },
-        incident_key: incident_key(&id, &rule.id, &group),
+        // Of its own: a test must not land in the case of something that has happened.
+        incident_key: incident_key("test", &hex(&test), &group),
         workspace: AlertWorkspace { id, name },
         group,
         reason: Reason::Test,
@@ -169,24 +183,38 @@ fn hit(rule: &Rule, scope: &Scope, now: DateTime<Utc>) -> (Hit, Group) {
     (hit, Group::from([("_ResourceId".to_owned(), HSM.to_owned())]))
 }
 
-/// Everything that would be sent, save the address.
+/// Everything that would be sent, save the address and what proves who we are.
 fn print(context: &Context, receivers: &[&Receiver], alert: &Alert, now: DateTime<Utc>) {
     let mut all = Vec::new();
     for (n, receiver) in receivers.iter().enumerate() {
-        let body = notify::render(receiver, alert);
-        let mut headers = vec![("content-type".to_owned(), body.content_type.to_owned())];
-        headers.extend(notify::headers(receiver, &alert.id, now, &body));
-        let text = String::from_utf8_lossy(&body.bytes);
+        let mut path = String::new();
+        let mut headers = Vec::new();
+        let mut body = None;
+        if let notify::Settings::Desk(settings) = &receiver.settings {
+            if let Some(ask) = desk::opening(settings, receiver, alert, now) {
+                (path, headers, body) = (ask.path, ask.headers, ask.body);
+            }
+        } else {
+            let rendered = notify::render(receiver, alert);
+            headers = notify::headers(receiver, &alert.id, now, &rendered);
+            body = Some(rendered);
+        }
+        if let Some(body) = &body {
+            headers.insert(0, ("content-type".to_owned(), body.content_type.clone().into_owned()));
+        }
+        let bytes = body.map(|body| body.bytes).unwrap_or_default();
+        let text = receiver.settings.redact(&String::from_utf8_lossy(&bytes));
         if context.format == Format::Json {
             // As text, for it is the bytes that are signed.
             let headers: Map<_, _> = headers.into_iter().map(|(k, v)| (k, v.into())).collect();
-            all.push(json!({"receiver": receiver.name, "kind": receiver.kind.as_str(), "headers": headers, "body": text}));
+            all.push(json!({"receiver": receiver.name, "kind": receiver.kind().as_str(), "path": path, "headers": headers, "body": text}));
             continue;
         }
         if n > 0 {
             out("");
         }
-        talk(format!("POST to {} ({}):", receiver.name, receiver.kind));
+        let to = if path.is_empty() { String::new() } else { format!(", {path}") };
+        talk(format!("POST to {} ({}){to}:", receiver.name, receiver.kind()));
         for (name, value) in &headers {
             out(format!("{name}: {value}"));
         }
@@ -199,45 +227,74 @@ fn print(context: &Context, receivers: &[&Receiver], alert: &Alert, now: DateTim
     talk("nothing was sent");
 }
 
+/// What came of telling a receiver.
+struct Outcome {
+    verdict: Verdict,
+    /// The status of the last answer, if there was one.
+    status: Option<u16>,
+    memory: Memory,
+}
+
+/// Makes the calls of one exchange.
+async fn exchange(transport: &dyn Transport, errand: Errand<'_>, memory: Memory) -> Outcome {
+    let mut exchange = Exchange::begin(errand, memory);
+    let mut status = None;
+    loop {
+        match exchange.step() {
+            Step::Ask(ask) => {
+                let sent = transport.send(request(errand.receiver, ask)).await;
+                status = sent.as_ref().ok().map(|reply| reply.status);
+                exchange.take(&answered(sent));
+            }
+            Step::End(verdict) => return Outcome { verdict, status, memory: exchange.memory() },
+        }
+    }
+}
+
 async fn send(
     context: &Context,
     transport: &dyn Transport,
     rule: &Rule,
     receivers: &[&Receiver],
     alert: &Alert,
-    now: DateTime<Utc>,
+    resolve: bool,
 ) -> bool {
-    let mut all_delivered = true;
+    let mut all_well = true;
     let mut all = Vec::new();
     for receiver in receivers {
-        let body = notify::render(receiver, alert);
-        let headers = notify::headers(receiver, &alert.id, now, &body);
-        let sent = transport.send(Post { receiver: receiver.name.clone(), body, headers }).await;
-        let verdict = verdict(receiver.kind, &sent);
-        all_delivered &= verdict == Verdict::Delivered;
-        let status = sent.as_ref().ok().map(|reply| reply.status);
-        let why = match &verdict {
-            Verdict::Delivered => None,
-            Verdict::Retry { why, .. }
-            | Verdict::Refused { why }
-            | Verdict::ReceiverBroken { why } => Some(why.clone()),
+        let errand = Errand { receiver, alert, again: false, resolve: false, at: alert.time };
+        let Outcome { verdict, status, memory } =
+            exchange(transport, errand, Memory::default()).await;
+        let delivered = verdict == Verdict::Delivered;
+        all_well &= delivered;
+        let case = memory.case.as_ref().map(|case| case.name.clone());
+        let closed = if resolve && delivered && receiver.kind().is_desk() {
+            let errand = Errand { resolve: true, ..errand };
+            Some(exchange(transport, errand, memory).await.verdict)
+        } else {
+            None
         };
+        all_well &= closed.as_ref().is_none_or(|verdict| *verdict == Verdict::Delivered);
+        let why = why(&verdict);
         let spared = spared(receiver, rule, alert.rule.severity);
+        let next = next(receiver, &verdict, status, case.as_deref(), closed.as_ref());
         if context.format == Format::Json {
             all.push(json!({
-                "receiver": receiver.name, "kind": receiver.kind.as_str(), "alert": alert.id,
-                "delivered": verdict == Verdict::Delivered, "verdict": verdict.as_str(),
-                "status": status, "why": why, "next": next(receiver, &verdict, &sent), "spared": spared,
+                "receiver": receiver.name, "kind": receiver.kind().as_str(), "alert": alert.id,
+                "delivered": delivered, "verdict": verdict.as_str(), "status": status, "why": why,
+                "incident_key": alert.incident_key, "case": case,
+                "resolved": closed.as_ref().map(|verdict| *verdict == Verdict::Delivered),
+                "next": next, "spared": spared,
             }));
             continue;
         }
-        let answer = match (&why, status) {
+        let answer = match (why, status) {
             (Some(why), _) => format!("not delivered: {why}"),
             (None, Some(status)) => format!("delivered: status {status}"),
             (None, None) => "delivered".to_owned(),
         };
-        out(format!("{} ({}): {answer}", receiver.name, receiver.kind));
-        talk(format!("  {}", next(receiver, &verdict, &sent)));
+        out(format!("{} ({}): {answer}", receiver.name, receiver.kind()));
+        talk(format!("  {next}"));
         if let Some(why) = spared {
             talk(format!("  note: a real alert like this would not go there: {why}"));
         }
@@ -247,7 +304,17 @@ async fn send(
     } else {
         talk(format!("alert {}: \"{}\"", alert.id, alert.rule.title));
     }
-    all_delivered
+    all_well
+}
+
+/// Why it was not delivered.
+fn why(verdict: &Verdict) -> Option<&str> {
+    match verdict {
+        Verdict::Delivered => None,
+        Verdict::Retry { why, .. } | Verdict::Refused { why } | Verdict::ReceiverBroken { why } => {
+            Some(why)
+        }
+    }
 }
 
 /// Why real alerts of this rule and severity do not go to a receiver, if they do not.
@@ -266,36 +333,93 @@ fn spared(receiver: &Receiver, rule: &Rule, severity: Severity) -> Option<String
 fn next(
     receiver: &Receiver,
     verdict: &Verdict,
-    sent: &Result<Reply, TransportError>,
-) -> &'static str {
-    match (verdict, receiver.kind, sent) {
-        (Verdict::Delivered, Kind::Teams, _) => {
+    status: Option<u16>,
+    case: Option<&str>,
+    closed: Option<&Verdict>,
+) -> String {
+    match verdict {
+        Verdict::Delivered if receiver.kind().is_desk() => {
+            let seen = seen_at_desk(receiver, case);
+            match closed {
+                None => format!("{seen}; `--resolve` would have closed it"),
+                Some(Verdict::Delivered) => format!("{seen}, and closed again"),
+                Some(other) => format!(
+                    "{seen}; it could not be closed, so close it by hand: {}",
+                    why(other).unwrap_or_default()
+                ),
+            }
+        }
+        Verdict::Delivered => seen_elsewhere(receiver).to_owned(),
+        Verdict::Retry { .. } => {
+            "a real alert would be tried again, for 75 hours; this one is not".to_owned()
+        }
+        Verdict::Refused { .. } => {
+            "it does not take such an alert: a real one would be told over another receiver".to_owned()
+        }
+        Verdict::ReceiverBroken { .. } if status.is_none() => {
+            "the address is one that alerts are not sent to: change it, or name its network in `allow_networks`".to_owned()
+        }
+        Verdict::ReceiverBroken { .. } => {
+            format!("{}: real alerts would wait", mend(receiver.kind()))
+        }
+    }
+}
+
+/// Where the case stands that a test has opened.
+fn seen_at_desk(receiver: &Receiver, case: Option<&str>) -> String {
+    match (receiver.kind(), case) {
+        (Kind::PagerDuty, _) => {
+            "look at the service's incidents, or its activity: an incident whose title begins with \"Test\" has been triggered and notifies whoever is on call".to_owned()
+        }
+        (Kind::JiraServiceManagement, _) => {
+            "look at the team's alerts, in a few seconds: an alert that begins with \"Test\" is there, or else the integration's log says why not".to_owned()
+        }
+        (Kind::ServiceNow, None) => {
+            "look at All Events (em_event), then at All Alerts: an event that begins with \"Test\" is there, and becomes an alert by the instance's event rules".to_owned()
+        }
+        (Kind::ServiceNow, Some(case)) => {
+            format!("look at incident {case}, whose short description begins with \"Test\"")
+        }
+        (_, Some(case)) => format!("look at issue {case}, whose summary begins with \"Test\""),
+        (_, None) => "look at the project's newest issue".to_owned(),
+    }
+}
+
+/// Where else a test is to be seen.
+const fn seen_elsewhere(receiver: &Receiver) -> &'static str {
+    match receiver.kind() {
+        Kind::Teams => {
             "202 only means that the flow was triggered: look at the channel for the card, and at the flow's run history if nothing appears"
         }
-        (Verdict::Delivered, Kind::Slack, _) => "look at the channel: the message is there",
-        (Verdict::Delivered, Kind::Webhook, _) if receiver.keys.is_empty() => {
+        Kind::Slack => "look at the channel: the message is there",
+        _ if receiver.keys.is_empty() => {
             "it was accepted; it is not signed, so its receiver cannot tell who sent it"
         }
-        (Verdict::Delivered, Kind::Webhook, _) => {
+        _ => {
             "it was accepted; look at the other side whether the signature was checked (`hsmwatch verify` does so)"
         }
-        (Verdict::Retry { .. }, ..) => {
-            "a real alert would be tried again, for 75 hours; this one is not"
+    }
+}
+
+/// What to do about a receiver that takes nothing.
+const fn mend(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Teams => {
+            "make a new webhook in the channel's Workflows, or turn the flow on, and set its URL"
         }
-        (Verdict::Refused { .. }, ..) => {
-            "it does not take such an alert: a real one would be told over another receiver"
+        Kind::Slack => "look at the app's incoming webhooks and set a URL that is in force",
+        Kind::Webhook => "check its URL, and what it asks for to let a sender in",
+        Kind::PagerDuty => {
+            "look at the service's integrations: `routing_key` is the key of an Events API v2 integration, and `url` that of its region"
         }
-        (Verdict::ReceiverBroken { .. }, _, Err(_)) => {
-            "the address is one that alerts are not sent to: change it, or name its network in `allow_networks`"
+        Kind::JiraServiceManagement => {
+            "look at the team's integrations: `api_key` is the key of an API integration that may create alerts and is turned on"
         }
-        (Verdict::ReceiverBroken { .. }, Kind::Teams, _) => {
-            "make a new webhook in the channel's Workflows, or turn the flow on, and set its URL: real alerts would wait"
+        Kind::ServiceNow => {
+            "check the instance's address, the user's password or token, and that its roles let it read and write the table"
         }
-        (Verdict::ReceiverBroken { .. }, Kind::Slack, _) => {
-            "look at the app's incoming webhooks and set a URL that is in force: real alerts would wait"
-        }
-        (Verdict::ReceiverBroken { .. }, Kind::Webhook, _) => {
-            "check its URL, and what it asks for to let a sender in: real alerts would wait"
+        Kind::Jira => {
+            "check the site's address, `project`, `issue_type`, and that `email` and `token` are those of an account that may create issues there"
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::http::{Endpoint, HttpTransport};
 use crate::local::disk::DiskStore;
 use crate::local::files::LogFiles;
 use crate::local::logs::FileLogs;
-use crate::notify::{self, Receiver, links, sign::SigningKey};
+use crate::notify::{self, Kind, Receiver, Settings, links, sign::SigningKey, webhook};
 use crate::ports::{LogSource, StateStore, Transport};
 use crate::watch::build::{At, Built, RuleProblem, build};
 use crate::watch::fingerprint::{Hash, hex};
@@ -218,6 +218,7 @@ impl Setup {
                 let endpoint = Endpoint {
                     url: receiver.url.text.clone(),
                     allow_networks: receiver.allow_networks.clone(),
+                    ..Endpoint::default()
                 };
                 (receiver.name.clone(), endpoint)
             })
@@ -399,9 +400,14 @@ fn receiver(configured: &config::Receiver) -> Result<Receiver, Stop> {
     }
     let mut credential = hex(&credential.finish());
     credential.truncate(16);
+    let settings = match configured.kind {
+        Kind::Teams => Settings::Teams,
+        Kind::Slack => Settings::Slack,
+        _ => Settings::Webhook(webhook::Settings::default()),
+    };
     Ok(Receiver {
         name: configured.name.clone(),
-        kind: configured.kind,
+        settings,
         min_severity: configured.min_severity,
         rules: configured.rules.clone(),
         detail: configured.detail,

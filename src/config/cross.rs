@@ -6,10 +6,8 @@ use super::model::{Config, Receiver, Workspace};
 use super::problem::{Fault, Report, Setting, nearest};
 use super::text::{Text, list};
 use super::{Known, rules};
-use crate::notify::Kind;
 use crate::watch::duration;
 use crate::watch::schedule::Schedule;
-use crate::watch::severity::Severity;
 use chrono::TimeDelta;
 
 /// Holds the parts against each other; `None` only with a problem written down.
@@ -264,17 +262,13 @@ fn workspace(draft: DraftWorkspace) -> Option<Workspace> {
 
 fn receiver(draft: DraftReceiver) -> Option<Receiver> {
     let kind = draft.kind?;
-    let default = match kind {
-        Kind::Teams | Kind::Slack => Severity::Low,
-        Kind::Webhook => Severity::Info,
-    };
     let rules = draft.rules.map(|rules| rules.into_iter().map(|text| text.value).collect());
     Some(Receiver {
         name: draft.name?.0,
         kind,
         url: draft.url?,
         secrets: draft.secrets,
-        min_severity: draft.min_severity.unwrap_or(default),
+        min_severity: draft.min_severity.unwrap_or(kind.default_min_severity()),
         rules,
         allow_networks: draft.allow_networks,
         detail: draft.detail.unwrap_or_default(),

@@ -1,11 +1,14 @@
 //! Delivering one alert to one receiver: claim the record, read the alert, send it, record what came of it.
 
+use super::case::BUSY;
 use super::record::{CLAIM, End, POST_TAKES, Record};
 use super::{Engine, StateError, Ticket};
-use crate::notify::verdict::{NoAnswer, Verdict, judge, judge_no_answer};
-use crate::notify::{self, Kind, Receiver, backoff};
+use crate::notify::desk::Memory;
+use crate::notify::exchange::{Act, Ask, Errand, Exchange, Step};
+use crate::notify::verdict::Verdict;
+use crate::notify::{Receiver, backoff};
 use crate::planted::{self, Bug};
-use crate::ports::{Etag, Post, Reply, StoreError, TransportError, When};
+use crate::ports::{Etag, Request, StoreError, When, answered};
 use crate::watch::alert::Alert;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -81,8 +84,15 @@ impl Engine {
         if at() + POST_TAKES > record.claim_until {
             return Ok(Delivered::Dropped);
         }
-        let verdict = self.post(receiver, &alert, at()).await;
-        let delivered = settle(&mut record, receiver, &alert, verdict, at());
+        let delivered = match self.tell(receiver, &alert, &record, &at).await {
+            Ok(Some(verdict)) => settle(&mut record, receiver, &alert, verdict, at()),
+            Ok(None) => wait_for_turn(&mut record, at()),
+            Err(error @ StateError::Document { .. }) => {
+                record.claim_until = at();
+                retry(&mut record, at(), None, error.to_string())
+            }
+            Err(error) => return Err(error),
+        };
         self.put(&record, &mut etag).await?;
         Ok(delivered)
     }
@@ -135,11 +145,52 @@ impl Engine {
         alert.map(Some).ok_or_else(gone)
     }
 
-    async fn post(&self, receiver: &Receiver, alert: &Alert, at: DateTime<Utc>) -> Verdict {
-        let body = notify::render(receiver, alert);
-        let headers = notify::headers(receiver, &alert.id, at, &body);
-        let post = Post { receiver: receiver.name.clone(), body, headers };
-        verdict(receiver.kind, &self.transport.send(post).await)
+    /// Makes the calls that tell the alert. `None`: another alert of the incident is being told to the same desk.
+    async fn tell(
+        &self,
+        receiver: &Receiver,
+        alert: &Alert,
+        record: &Record,
+        at: &(impl Fn() -> DateTime<Utc> + Sync),
+    ) -> Result<Option<Verdict>, StateError> {
+        let mut claimed = None;
+        if receiver.kind().is_desk() {
+            claimed = self.claim_case(&alert.incident_key, record, at()).await?;
+            if claimed.is_none() {
+                return Ok(None);
+            }
+        }
+        let again = record.attempts > 1;
+        let errand = Errand { receiver, alert, again, resolve: false, at: at() };
+        let memory = claimed.as_ref().map_or_else(Memory::default, |c| c.doc.memory.clone());
+        let mut exchange = Exchange::begin(errand, memory);
+        let verdict = loop {
+            let ask = match exchange.step() {
+                Step::Ask(ask) => ask,
+                Step::End(verdict) => break verdict,
+            };
+            if at() + POST_TAKES > record.claim_until {
+                let why = "the calls it takes took too long".to_owned();
+                break Verdict::Retry { after: None, why };
+            }
+            if ask.act == Act::Open
+                && !planted::is(Bug::OpeningForgotten)
+                && let Some(claimed) = &mut claimed
+                && !self.remember(claimed, exchange.memory()).await?
+            {
+                return Ok(None);
+            }
+            exchange.take(&answered(self.transport.send(request(receiver, ask)).await));
+        };
+        if let Some(claimed) = claimed {
+            // What is not written down is found out again; the alert's own record says what came of it.
+            let mut memory = exchange.memory();
+            if planted::is(Bug::OpeningForgotten) {
+                memory.opening = None;
+            }
+            let _not_known = self.give_back(claimed, memory, at()).await;
+        }
+        Ok(Some(verdict))
     }
 
     /// Records what came of an attempt. Losing means that the claim ran out and someone else goes on.
@@ -158,18 +209,20 @@ impl Engine {
     }
 }
 
-/// What came of a POST.
-pub fn verdict(kind: Kind, sent: &Result<Reply, TransportError>) -> Verdict {
-    match sent {
-        // Slack's word is its body: half of it says neither that all is well nor that this is not Slack.
-        Ok(reply) if kind == Kind::Slack && !reply.whole && (200..300).contains(&reply.status) => {
-            judge_no_answer(NoAnswer::Ambiguous, "the answer broke off")
-        }
-        Ok(reply) => judge(kind, reply.status, reply.retry_after, &reply.body),
-        Err(TransportError::Forbidden(why)) => judge_no_answer(NoAnswer::Forbidden, why),
-        Err(TransportError::Connect(why)) => judge_no_answer(NoAnswer::Connect, why),
-        Err(TransportError::Ambiguous(why)) => judge_no_answer(NoAnswer::Ambiguous, why),
-    }
+/// The call, for the transport.
+pub fn request(receiver: &Receiver, ask: Ask) -> Request {
+    let Ask { method, path, body, headers, .. } = ask;
+    Request { receiver: receiver.name.clone(), method, path, body, headers }
+}
+
+/// Another alert of the incident is being told: this one waits a little, which is no attempt.
+fn wait_for_turn(record: &mut Record, at: DateTime<Utc>) -> Delivered {
+    let why = "another alert of the incident is being told".to_owned();
+    record.attempts = record.attempts.saturating_sub(1);
+    record.claim_until = at;
+    record.next_due = at + BUSY;
+    record.last.clone_from(&why);
+    Delivered::Later { due: record.next_due, why }
 }
 
 /// What a verdict makes of a record.

@@ -1,6 +1,7 @@
 //! The engine: *evaluate* a watch, *deliver* one alert to one receiver, and *tend* the outboxes, over three ports. It never
 //! reads a clock and never waits: `now` is an argument, and what is to be done later is answered.
 
+pub mod case;
 mod cover;
 mod deliver;
 mod evaluate;
@@ -15,7 +16,7 @@ mod tend;
 mod tests;
 mod tick;
 
-pub use deliver::{Delivered, verdict};
+pub use deliver::{Delivered, request};
 pub use evaluate::Outcome;
 pub use switch::SwitchError;
 pub use tend::Tended;

@@ -206,7 +206,7 @@ impl Engine {
         now: DateTime<Utc>,
         out: &mut Vec<Observation>,
     ) {
-        for receiver in self.receivers.iter().filter(|r| r.kind == crate::notify::Kind::Teams) {
+        for receiver in self.receivers.iter().filter(|r| r.kind() == crate::notify::Kind::Teams) {
             let last =
                 own.accepted.get(&receiver.name).copied().unwrap_or(started_at).max(started_at);
             if now - last < IDLE {

@@ -297,7 +297,7 @@ impl Engine {
             let accepted = tended.ends(End::Delivered).filter(|(line, _)| line.receiver == *name);
             out.push(ReceiverStatus {
                 name: name.clone(),
-                kind: Kind::as_str(receiver.kind),
+                kind: Kind::as_str(receiver.kind()),
                 min_severity: receiver.min_severity,
                 on: off_since.is_none(),
                 off_since,

@@ -1,7 +1,7 @@
 //! Tending: every tick first looks at the outbox of every head there is, whether its rule is due, failing, edited or gone.
 
 use super::record::{End, KEPT, Line, Record};
-use super::{Engine, Loaded, Offer, StateError, Ticket};
+use super::{Engine, Loaded, Offer, StateError, Ticket, case};
 use crate::notify::backoff;
 use crate::ports::StoreError;
 use crate::watch::head::Head;
@@ -149,7 +149,8 @@ impl Engine {
         }
     }
 
-    /// Deletes what no head names any more: documents after a day, ended delivery records after eight.
+    /// Deletes what no head names any more: documents after a day, ended delivery records after
+    /// eight, cases after ninety.
     pub(super) async fn collect(
         &self,
         tended: &Tended,
@@ -176,6 +177,13 @@ impl Engine {
                     self.store.delete(&line.name, Some(&line.etag)).await.or_else(lost_is_fine)?;
                     collected += 1;
                 }
+            }
+        }
+        for line in self.store.list("cases/").await? {
+            let touched = case::touched(&line.meta).unwrap_or(line.modified);
+            if now - touched.max(line.modified) > case::REMEMBERED {
+                self.store.delete(&line.name, Some(&line.etag)).await.or_else(lost_is_fine)?;
+                collected += 1;
             }
         }
         for line in &tended.lines {

@@ -1,5 +1,6 @@
 //! A receiver's URL: what may be one, and that it is sent as it was written.
 
+use super::auth::Auth;
 use super::guard::Policy;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -7,13 +8,19 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use url::{Host, Position, Url};
 
-/// Where a receiver is.
-#[derive(Clone, Debug)]
+/// Where a receiver is, and how it is spoken to. [`Default`] has no URL, which is no receiver's.
+#[derive(Clone, Debug, Default)]
 pub struct Endpoint {
     /// Its URL, a secret: Teams and Slack know a sender by nothing else.
     pub url: SecretString,
     /// Networks beyond the public ones that its name may lead to.
     pub allow_networks: Vec<IpNet>,
+    /// How calls prove who makes them.
+    pub auth: Auth,
+    /// Certificates (PEM) that are trusted in place of the system's.
+    pub ca: Option<String>,
+    /// What a receiver that asks for a client's certificate is shown (PEM): certificate, its chain, and its private key.
+    pub client_certificate: Option<SecretString>,
 }
 
 /// Why a URL cannot be a receiver's. Never carries the URL.
@@ -65,6 +72,19 @@ impl Address {
         allow_networks.sort();
         Ok(Self { url, policy: Policy { allow_networks, loopback } })
     }
+
+    /// The URL with a path, and perhaps a query, appended; `None` if that would lead to another host, out of the address's
+    /// own path, or be sent in another way than it is written.
+    pub(super) fn with(&self, path: &str) -> Option<Url> {
+        if path.is_empty() {
+            return Some(self.url.clone());
+        }
+        let base = self.url.as_str();
+        let base = base.split_once('?').map_or(base, |(base, _)| base).trim_end_matches('/');
+        let text = format!("{base}{path}");
+        let url = Url::parse(&text).ok()?;
+        (path.starts_with(['/', '?']) && url.as_str() == text).then_some(url)
+    }
 }
 
 /// Whether the URL names this machine in so many words. `127.1` and `2130706433` mean it too, but nobody writes them
@@ -101,7 +121,7 @@ mod tests {
     use super::*;
 
     fn address(url: &str) -> Result<Address, &'static str> {
-        Address::new(Endpoint { url: url.to_owned().into(), allow_networks: Vec::new() })
+        Address::new(Endpoint { url: url.to_owned().into(), ..Endpoint::default() })
     }
 
     #[test]

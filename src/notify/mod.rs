@@ -4,11 +4,15 @@ use crate::watch::alert::Alert;
 use crate::watch::own;
 use crate::watch::severity::Severity;
 use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret as _;
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 pub mod backoff;
 pub mod content;
+pub mod desk;
+pub mod exchange;
 pub mod limits;
 pub mod links;
 pub mod operations;
@@ -22,10 +26,10 @@ pub mod webhook;
 pub mod wording;
 
 /// What is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// `content-type`, exactly as sent.
-    pub content_type: &'static str,
+    pub content_type: Cow<'static, str>,
     /// The bytes that are signed and sent.
     pub bytes: Vec<u8>,
 }
@@ -37,13 +41,29 @@ pub enum Kind {
     Teams,
     /// A Slack channel, through an incoming webhook.
     Slack,
-    /// Any HTTPS endpoint that takes CloudEvents signed as Standard Webhooks.
+    /// Any HTTPS endpoint: by default one that takes CloudEvents signed as Standard Webhooks.
     Webhook,
+    /// A service of `PagerDuty`.
+    PagerDuty,
+    /// Alerts of Jira Service Management.
+    JiraServiceManagement,
+    /// Incidents or events of `ServiceNow`.
+    ServiceNow,
+    /// Issues of Jira.
+    Jira,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Teams, Self::Slack, Self::Webhook];
+    pub const ALL: [Self; 7] = [
+        Self::Teams,
+        Self::Slack,
+        Self::Webhook,
+        Self::PagerDuty,
+        Self::JiraServiceManagement,
+        Self::ServiceNow,
+        Self::Jira,
+    ];
 
     /// The word in the configuration.
     pub const fn as_str(self) -> &'static str {
@@ -51,15 +71,30 @@ impl Kind {
             Self::Teams => "teams",
             Self::Slack => "slack",
             Self::Webhook => "webhook",
+            Self::PagerDuty => "pagerduty",
+            Self::JiraServiceManagement => "jira-service-management",
+            Self::ServiceNow => "servicenow",
+            Self::Jira => "jira",
         }
     }
 
-    /// `min_severity` where the configuration says nothing: channels of people are spared what is worth recording only.
+    /// `min_severity` where the configuration says nothing: nobody is paged for what is worth recording only, and channels of
+    /// people are spared it.
     pub const fn default_min_severity(self) -> Severity {
         match self {
             Self::Teams | Self::Slack => Severity::Low,
             Self::Webhook => Severity::Info,
+            Self::PagerDuty | Self::JiraServiceManagement => Severity::High,
+            Self::ServiceNow | Self::Jira => Severity::Medium,
         }
+    }
+
+    /// Whether it keeps a case for an incident.
+    pub const fn is_desk(self) -> bool {
+        matches!(
+            self,
+            Self::PagerDuty | Self::JiraServiceManagement | Self::ServiceNow | Self::Jira
+        )
     }
 }
 
@@ -72,11 +107,13 @@ impl fmt::Display for Kind {
 /// A word that is no kind of receiver.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownKind {
-    /// One that is planned.
-    #[error("receiver kind `{0}`: not yet: use webhook")]
-    NotYet(String),
+    /// A word that people use for something that there is.
+    #[error("`{0}` is not a receiver kind: {1}")]
+    Meant(String, &'static str),
     /// Any other word.
-    #[error("`{0}` is not a receiver kind: use teams, slack or webhook")]
+    #[error(
+        "`{0}` is not a receiver kind: use teams, slack, webhook, pagerduty, jira-service-management, servicenow or jira"
+    )]
     Unknown(String),
 }
 
@@ -84,14 +121,17 @@ impl FromStr for Kind {
     type Err = UnknownKind;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        const LATER: [&str; 6] = ["pagerduty", "opsgenie", "jira", "jsm", "servicenow", "email"];
         let unknown = || {
-            let word = word.to_owned();
-            if LATER.contains(&&*word) {
-                UnknownKind::NotYet(word)
-            } else {
-                UnknownKind::Unknown(word)
-            }
+            let cure = match word {
+                "jsm" => "use jira-service-management",
+                "snow" | "service-now" => "use servicenow",
+                "opsgenie" => {
+                    "use jira-service-management, or webhook with the template for Opsgenie"
+                }
+                "email" | "mail" => "use webhook, to something that sends mail",
+                _ => return UnknownKind::Unknown(word.to_owned()),
+            };
+            UnknownKind::Meant(word.to_owned(), cure)
         };
         Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or_else(unknown)
     }
@@ -140,13 +180,38 @@ impl FromStr for Detail {
     }
 }
 
+/// What a receiver's kind needs to know.
+#[derive(Clone, Debug)]
+pub enum Settings {
+    /// A Teams channel.
+    Teams,
+    /// A Slack channel.
+    Slack,
+    /// Any HTTPS endpoint.
+    Webhook(webhook::Settings),
+    /// Something that keeps a case for an incident.
+    Desk(desk::Settings),
+}
+
+impl Settings {
+    /// A body without the secrets that such a receiver's bodies carry.
+    pub fn redact(&self, body: &str) -> String {
+        match self {
+            Self::Desk(desk::Settings::PagerDuty(pagerduty)) => {
+                body.replace(pagerduty.routing_key.expose_secret(), "…")
+            }
+            _ => body.to_owned(),
+        }
+    }
+}
+
 /// One destination, without its address: that stays with the transport.
 #[derive(Clone, Debug)]
 pub struct Receiver {
     /// Its name in the configuration.
     pub name: String,
-    /// Its kind.
-    pub kind: Kind,
+    /// Its kind, with what that kind needs to know.
+    pub settings: Settings,
     /// Alerts below this are not for it.
     pub min_severity: Severity,
     /// Ids of the rules it is told about; `None`: all.
@@ -159,20 +224,45 @@ pub struct Receiver {
     pub credential: String,
 }
 
+impl Receiver {
+    /// Its kind.
+    pub const fn kind(&self) -> Kind {
+        match &self.settings {
+            Settings::Teams => Kind::Teams,
+            Settings::Slack => Kind::Slack,
+            Settings::Webhook(_) => Kind::Webhook,
+            Settings::Desk(desk) => desk.kind(),
+        }
+    }
+}
+
 /// Whether alerts of this rule and severity are for this receiver.
 pub fn wants(receiver: &Receiver, rule_id: &str, severity: Severity) -> bool {
     severity >= receiver.min_severity
         && receiver.rules.as_ref().is_none_or(|rules| rules.iter().any(|id| id == rule_id))
 }
 
-/// The body for an alert, in the form of the receiver's kind.
+/// The body for an alert, in the form of the receiver's kind; for a desk, of the call that opens a case.
 pub fn render(receiver: &Receiver, alert: &Alert) -> Body {
-    match receiver.kind {
-        Kind::Teams if own::is_heartbeat(alert) => teams::heartbeat(alert.time, alert.first_seen),
-        Kind::Teams => teams::render(alert, receiver.detail),
-        Kind::Slack => slack::render(alert, receiver.detail),
-        Kind::Webhook => webhook::render(alert, receiver.detail),
-    }
+    message(receiver, alert).body
+}
+
+/// What is told of an alert: the body, headers of the receiver's own, and why it is not in the configured format if it is not.
+pub fn message(receiver: &Receiver, alert: &Alert) -> webhook::Made {
+    let body = match &receiver.settings {
+        Settings::Teams if own::is_heartbeat(alert) => {
+            teams::heartbeat(alert.time, alert.first_seen)
+        }
+        Settings::Teams => teams::render(alert, receiver.detail),
+        Settings::Slack => slack::render(alert, receiver.detail),
+        Settings::Webhook(settings) => {
+            return webhook::make(settings, &receiver.name, alert, receiver.detail);
+        }
+        Settings::Desk(desk) => desk::opening(desk, receiver, alert, alert.time)
+            .and_then(|ask| ask.body)
+            .unwrap_or(Body { content_type: Cow::Borrowed("application/json"), bytes: Vec::new() }),
+    };
+    webhook::Made { body, headers: Vec::new(), fault: None }
 }
 
 /// The headers beside the body: id and time of this attempt, and the signature if the receiver has a secret.
@@ -193,6 +283,6 @@ pub fn headers(
 }
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,6 @@
 //! Alerts for the tests of every receiver kind.
+use super::desk::{self, jira, jsm, pagerduty, servicenow};
+use super::{Kind, Settings, webhook};
 use crate::watch::alert::{Alert, AlertRule, AlertWorkspace, CAVEAT, Hit, Interval, Links, Reason};
 use crate::watch::severity::Severity;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,6 +19,39 @@ pub(super) const HOSTILE: [&str; 6] = [
     "line one\r\nline two\u{2028}line three\t| a | table |",
     "\"}],\"x\":[{\\",
 ];
+
+/// A receiver of this kind as people mostly configure it.
+pub(crate) fn settings(kind: Kind) -> Settings {
+    let fields = Map::new;
+    match kind {
+        Kind::Teams => Settings::Teams,
+        Kind::Slack => Settings::Slack,
+        Kind::Webhook => Settings::Webhook(webhook::Settings::default()),
+        Kind::PagerDuty => Settings::Desk(desk::Settings::PagerDuty(pagerduty::Settings {
+            routing_key: "R0123456789abcdef0123456789abcde".into(),
+            severity: pagerduty::Settings::default_severity(),
+        })),
+        Kind::JiraServiceManagement => {
+            Settings::Desk(desk::Settings::JiraServiceManagement(jsm::Settings {
+                priority: jsm::Settings::default_priority(),
+                fields: fields(),
+            }))
+        }
+        Kind::ServiceNow => Settings::Desk(desk::Settings::ServiceNow(servicenow::Settings {
+            table: servicenow::Table::Incident,
+            urgency: servicenow::Settings::default_urgency(),
+            impact: servicenow::Settings::default_impact(),
+            severity: servicenow::Settings::default_severity(),
+            fields: fields(),
+        })),
+        Kind::Jira => Settings::Desk(desk::Settings::Jira(jira::Settings {
+            project: "SEC".to_owned(),
+            issue_type: "Task".to_owned(),
+            priority: None,
+            fields: fields(),
+        })),
+    }
+}
 
 pub(super) fn t(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()

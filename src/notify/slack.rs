@@ -57,7 +57,7 @@ pub fn render(alert: &Alert, detail: Detail) -> Body {
             break;
         }
     }
-    Body { content_type: CONTENT_TYPE, bytes: body.into_bytes() }
+    Body { content_type: CONTENT_TYPE.into(), bytes: body.into_bytes() }
 }
 
 fn fits(body: &str) -> bool {

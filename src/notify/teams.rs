@@ -58,7 +58,7 @@ pub fn render(alert: &Alert, detail: Detail) -> Body {
             break;
         }
     }
-    Body { content_type: CONTENT_TYPE, bytes: body }
+    Body { content_type: CONTENT_TYPE.into(), bytes: body }
 }
 
 /// A card that says all is well. A flow that is not used for 90 days is switched off, and nobody is told by it.
@@ -91,7 +91,7 @@ pub fn heartbeat(now: DateTime<Utc>, quiet_since: DateTime<Utc>) -> Body {
         ],
         "actions": [],
     });
-    Body { content_type: CONTENT_TYPE, bytes: envelope(&card) }
+    Body { content_type: CONTENT_TYPE.into(), bytes: envelope(&card) }
 }
 
 const SCHEMA: &str = "http://adaptivecards.io/schemas/adaptive-card.json";

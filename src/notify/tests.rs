@@ -8,7 +8,7 @@ const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 fn receiver(kind: Kind) -> Receiver {
     Receiver {
         name: "oncall".to_owned(),
-        kind,
+        settings: samples::settings(kind),
         min_severity: Severity::Low,
         rules: None,
         detail: Detail::Full,
@@ -26,8 +26,11 @@ fn words_round_trip() {
         assert_eq!(detail.to_string().parse(), Ok(detail));
     }
     let error = |word: &str| word.parse::<Kind>().unwrap_err().to_string();
-    assert_eq!(error("pagerduty"), "receiver kind `pagerduty`: not yet: use webhook");
-    assert_eq!(error("Teams"), "`Teams` is not a receiver kind: use teams, slack or webhook");
+    assert_eq!(error("jsm"), "`jsm` is not a receiver kind: use jira-service-management");
+    assert_eq!(
+        error("Teams"),
+        "`Teams` is not a receiver kind: use teams, slack, webhook, pagerduty, jira-service-management, servicenow or jira"
+    );
     let error = "some".parse::<Detail>().unwrap_err().to_string();
     assert_eq!(error, "`some` is not a detail: use full or counts");
 }

@@ -77,7 +77,11 @@ pub fn judge(kind: Kind, status: u16, retry_after: Option<Duration>, body: &str)
     let (class, word) = match kind {
         Kind::Slack => slack(status, body.trim()),
         Kind::Teams => teams(status, body),
-        Kind::Webhook => (by_status(status), None),
+        Kind::Webhook
+        | Kind::PagerDuty
+        | Kind::JiraServiceManagement
+        | Kind::ServiceNow
+        | Kind::Jira => (by_status(status), None),
     };
     let why = match (word, class) {
         (Some(word), _) => format!("status {status}: {word}"),

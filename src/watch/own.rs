@@ -17,6 +17,9 @@ const CONDITIONS: usize = 80;
 /// Own alerts that may wait for their receivers; what is beyond is told when there is room.
 const WAITING: usize = 200;
 
+/// What a row about a condition that is over says in `state`.
+const WELL: &str = "well";
+
 /// What can be the matter with hsmwatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -242,6 +245,17 @@ pub fn is_heartbeat(alert: &Alert) -> bool {
     alert.rule.id == OWN && condition == Some(Condition::Heartbeat.as_str())
 }
 
+/// Whether an alert is about hsmwatch itself.
+pub fn is_own(alert: &Alert) -> bool {
+    alert.rule.id == OWN && alert.workspace.id == OWN
+}
+
+/// Whether an alert says that something about hsmwatch itself is over.
+pub fn is_well_again(alert: &Alert) -> bool {
+    let state = alert.hits.first().and_then(|hit| hit.fields.get("state"));
+    is_own(alert) && state.and_then(Json::as_str) == Some(WELL)
+}
+
 /// The watch's id.
 pub fn watch_id() -> WatchId {
     WatchId { workspace: OWN.to_owned(), rule: OWN.to_owned() }
@@ -322,7 +336,7 @@ struct Line {
 
 fn hit(line: &Line, well: bool, now: DateTime<Utc>) -> (Fingerprint, Hit) {
     let Told { condition, subject, since, .. } = &line.told;
-    let state = if well { "well" } else { "ill" };
+    let state = if well { WELL } else { "ill" };
     let mut hash = Hash::new("own");
     hash.text(condition.as_str()).text(subject).text(&since.timestamp_micros().to_string());
     hash.text(state);

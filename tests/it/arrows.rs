@@ -25,7 +25,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("http", &["wire", "ports", "notify", "watch"]),
     ("local", &["ports", "notify", "watch"]),
     // Words of the contract that a configuration spells out, and nothing else of `notify`.
-    ("config", &["watch", "notify::Detail", "notify::Kind"]),
+    (
+        "config",
+        &[
+            "watch",
+            "notify::Detail",
+            "notify::Kind",
+            "notify::Settings",
+            "notify::desk",
+            "notify::webhook",
+        ],
+    ),
     (
         "cli",
         &[

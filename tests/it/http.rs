@@ -5,27 +5,29 @@
 use crate::support::fake_receiver::{FakeReceiver, Kind, Say};
 use hsmwatch::http::{Endpoint, HttpTransport, MAX_REPLY};
 use hsmwatch::notify::Body;
-use hsmwatch::ports::{Post, Reply, Transport, TransportError};
+use hsmwatch::ports::{Method, Reply, Request, Transport, TransportError};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn transport(url: &str) -> HttpTransport {
-    let endpoint = Endpoint { url: url.to_owned().into(), allow_networks: Vec::new() };
+    let endpoint = Endpoint { url: url.to_owned().into(), ..Endpoint::default() };
     HttpTransport::new(BTreeMap::from([("r".to_owned(), endpoint)])).unwrap()
 }
 
-fn webhook(id: &str) -> Post {
+fn webhook(id: &str) -> Request {
     let body = format!(
         r#"{{"specversion":"1.0","id":"{id}","source":"/hsmwatch/w","type":"com.hsmwatch.alert.v1"}}"#
     )
     .into_bytes();
     let key = standardwebhooks::Webhook::new(SECRET).unwrap();
     let signature = key.sign(id, 1_767_225_600, &body).unwrap();
-    Post {
+    Request {
         receiver: "r".to_owned(),
-        body: Body { content_type: "application/cloudevents+json", bytes: body },
+        method: Method::Post,
+        path: String::new(),
+        body: Some(Body { content_type: "application/cloudevents+json".into(), bytes: body }),
         headers: vec![
             ("webhook-id".to_owned(), id.to_owned()),
             ("webhook-timestamp".to_owned(), "1767225600".to_owned()),
@@ -34,9 +36,9 @@ fn webhook(id: &str) -> Post {
     }
 }
 
-fn json(text: &str) -> Post {
-    let body = Body { content_type: "application/json; charset=utf-8", bytes: text.into() };
-    Post { body, ..webhook("a1") }
+fn json(text: &str) -> Request {
+    let body = Body { content_type: "application/json; charset=utf-8".into(), bytes: text.into() };
+    Request { body: Some(body), ..webhook("a1") }
 }
 
 async fn say(say: Say) -> Result<Reply, TransportError> {
@@ -56,7 +58,7 @@ async fn a_webhook_takes_a_signed_delivery_as_it_was_sent() {
     assert_eq!(reply, Reply { status: 204, retry_after: None, body, whole: true });
     transport.send(webhook("a1")).await.unwrap();
     let mut forged = webhook("a2");
-    forged.body.bytes.push(b' ');
+    forged.body.as_mut().unwrap().bytes.push(b' ');
     assert_eq!(transport.send(forged).await.unwrap().status, 400);
 
     let deliveries = fake.deliveries();
@@ -66,7 +68,7 @@ async fn a_webhook_takes_a_signed_delivery_as_it_was_sent() {
         "/hooks/s3cret-path?sp=%2Ftriggers%2Fmanual%2Frun&sig=s3cret-sig"
     );
     assert_eq!(deliveries[0].header("content-type"), "application/cloudevents+json");
-    assert_eq!(deliveries[0].body, webhook("a1").body.bytes);
+    assert_eq!(deliveries[0].body, webhook("a1").body.unwrap().bytes);
     assert!(deliveries[0].header("user-agent").starts_with("hsmwatch/"));
     assert_eq!(fake.counts(), BTreeMap::from([("a1".to_owned(), 2), ("a2".to_owned(), 1)]));
     assert_eq!(fake.problems(), ["the signature is wrong"]);

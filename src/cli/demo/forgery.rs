@@ -2,7 +2,7 @@
 
 use super::Demo;
 use crate::notify::{Body, Kind, webhook};
-use crate::ports::Post;
+use crate::ports::{Method, Request};
 use chrono::{DateTime, Utc};
 
 impl Demo {
@@ -21,12 +21,18 @@ impl Demo {
         ];
         for (what, bytes, mut headers) in forgeries {
             headers.retain(|(name, _)| name.starts_with("webhook-"));
-            let body = Body { content_type: webhook::CONTENT_TYPE, bytes };
-            let Some(itsm) = self.receivers.iter().find(|r| r.kind == Kind::Webhook) else {
+            let body = Body { content_type: webhook::cloud_event::CONTENT_TYPE.into(), bytes };
+            let Some(itsm) = self.receivers.iter().find(|r| r.kind() == Kind::Webhook) else {
                 return;
             };
-            let sent =
-                self.transport.send(Post { receiver: itsm.name.clone(), body, headers }).await;
+            let request = Request {
+                receiver: itsm.name.clone(),
+                method: Method::Post,
+                path: String::new(),
+                body: Some(body),
+                headers,
+            };
+            let sent = self.transport.send(request).await;
             let arrived = self.arrivals.try_recv().ok();
             let problem = arrived.filter(|a| !a.accepted()).and_then(|a| a.problem);
             match (sent, problem) {

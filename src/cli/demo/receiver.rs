@@ -106,7 +106,8 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let Ok(kind) = kind.parse::<Kind>() else { return StatusCode::NOT_FOUND.into_response() };
+    let kind = kind.parse::<Kind>().ok().filter(|kind| !kind.is_desk());
+    let Some(kind) = kind else { return StatusCode::NOT_FOUND.into_response() };
     let at = inner.clock.now();
     let header =
         |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -128,7 +129,7 @@ async fn take(
             let card = card.and_then(Json::as_str) == Some("AdaptiveCard");
             (!card).then(|| "it holds no Adaptive Card".to_owned())
         }
-        Kind::Slack => {
+        _ => {
             let text = json.as_ref().and_then(|json| json.get("text")).is_some_and(Json::is_string);
             (!text).then(|| "invalid_payload".to_owned())
         }
@@ -149,8 +150,8 @@ async fn take(
             (status, fault.retry_after)
         }
         (None, None, Kind::Teams) => (StatusCode::ACCEPTED, None),
-        (None, None, Kind::Slack) => (StatusCode::OK, None),
         (None, None, Kind::Webhook) => (StatusCode::NO_CONTENT, None),
+        (None, None, _) => (StatusCode::OK, None),
     };
     let again = status.is_success() && !memory.accepted.insert((kind, id.clone()));
     drop(memory);
@@ -189,8 +190,8 @@ fn check_webhook(
     if let Err(why) = verify(signed, body, keys, now, TOLERANCE) {
         return Some(why.to_string());
     }
-    if content_type != Some(webhook::CONTENT_TYPE) {
-        return Some(format!("its content type is not `{}`", webhook::CONTENT_TYPE));
+    if content_type != Some(webhook::cloud_event::CONTENT_TYPE) {
+        return Some(format!("its content type is not `{}`", webhook::cloud_event::CONTENT_TYPE));
     }
     let id = json.and_then(|json| json.get("id")).and_then(Json::as_str);
     (id != signed.id).then(|| "its `id` is not its `webhook-id`".to_owned())

@@ -189,7 +189,7 @@ impl Fate {
         match kind {
             Kind::Teams => Self::Teams,
             Kind::Slack => Self::Slack,
-            Kind::Webhook => Self::Webhook,
+            _ => Self::Webhook,
         }
     }
 

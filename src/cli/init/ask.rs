@@ -91,7 +91,7 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
             let (what, fate) = match kind {
                 Kind::Teams => ("Teams' address", Fate::Teams),
                 Kind::Slack => ("Slack's address", Fate::Slack),
-                Kind::Webhook => ("the webhook's address", Fate::Webhook),
+                _ => ("the webhook's address", Fate::Webhook),
             };
             let question = format!("Name of the variable for {what}");
             let url = self.ask(&question, Some(fate.usual()), |text| {
@@ -191,7 +191,7 @@ fn kinds(text: &str) -> Result<Vec<Kind>, Refused> {
     for answer in answers::words(text) {
         let kind = Kind::ALL
             .into_iter()
-            .find(|kind| kind.as_str() == answer.to_lowercase())
+            .find(|kind| !kind.is_desk() && kind.as_str() == answer.to_lowercase())
             .ok_or_else(|| {
                 refused("expected teams, slack or webhook", "several with commas: teams, webhook")
             })?;

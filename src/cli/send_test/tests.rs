@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{Input, System, load};
+use crate::notify::samples::settings;
 use crate::notify::{Body, Detail, Kind, render};
 use chrono::TimeZone as _;
 
@@ -22,7 +23,7 @@ unsigned = true
 fn receiver(kind: Kind) -> Receiver {
     Receiver {
         name: kind.as_str().to_owned(),
-        kind,
+        settings: settings(kind),
         min_severity: Severity::Info,
         rules: None,
         detail: Detail::Full,

@@ -1,5 +1,6 @@
 //! The engine over a store in memory that counts, a service that answers as it is told, and receivers that do likewise.
 
+mod cases;
 mod cost;
 mod delegate;
 mod deliveries;
@@ -12,9 +13,10 @@ mod windows;
 
 use super::{Delivered, Engine, Outcome, TickReport, Ticket, Watch, Workspace};
 use crate::local::memory::MemoryStore;
+use crate::notify::samples::settings;
 use crate::notify::{Detail, Kind, Receiver};
 use crate::ports::{
-    Answer, Document, Etag, Listed, LogSource, Meta, Post, Query, QueryError, Reply, RowSink,
+    Answer, Document, Etag, Listed, LogSource, Meta, Query, QueryError, Reply, Request, RowSink,
     StateStore, StoreError, Transport, TransportError, When,
 };
 use crate::watch::alert::{Alert, Interval};
@@ -57,7 +59,7 @@ fn rule(id: &str) -> Rule {
 fn receiver(name: &str, kind: Kind) -> Receiver {
     Receiver {
         name: name.to_owned(),
-        kind,
+        settings: settings(kind),
         min_severity: Severity::Info,
         rules: None,
         detail: Detail::Full,
@@ -134,8 +136,10 @@ impl Receivers {
 
 #[async_trait]
 impl Transport for Receivers {
-    async fn send(&self, post: Post) -> Result<Reply, TransportError> {
-        let id = post.headers.iter().find(|(k, _)| k == "webhook-id").unwrap().1.clone();
+    async fn send(&self, post: Request) -> Result<Reply, TransportError> {
+        // Desks know alerts by what is in the body.
+        let id = post.headers.iter().find(|(k, _)| k == "webhook-id").map(|(_, v)| v.clone());
+        let id = id.unwrap_or_default();
         self.posts.lock().unwrap().push((post.receiver.clone(), id));
         let status = self.status.lock().unwrap().get(&post.receiver).copied().unwrap_or(200);
         Ok(Reply { status, retry_after: None, body: format!("said {status}"), whole: true })
@@ -280,9 +284,14 @@ impl Bench {
         report
     }
 
+    /// What was offered since this was last asked, and is not delivered.
+    fn tickets(&self) -> Vec<Ticket> {
+        std::mem::take(&mut *self.tickets.lock().unwrap())
+    }
+
     /// Delivers what was offered since this was last called.
     async fn deliver(&self, now: DateTime<Utc>) -> Vec<(String, Delivered)> {
-        let tickets = std::mem::take(&mut *self.tickets.lock().unwrap());
+        let tickets = self.tickets();
         let engine = self.engine();
         let mut out = Vec::new();
         for ticket in tickets {
