@@ -234,7 +234,7 @@ async fn take<D: Desk + 'static>(
         (fault, said)
     };
     let mut answer = Response::builder();
-    let mut usual = |answer: &mut axum::http::response::Builder| {
+    let usual = |answer: &mut axum::http::response::Builder| {
         let said = said.clone().unwrap();
         let mut builder = std::mem::take(answer);
         for (name, value) in said.headers {
