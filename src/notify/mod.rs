@@ -195,6 +195,16 @@ pub enum Settings {
 }
 
 impl Settings {
+    /// The kind of receiver.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Teams => Kind::Teams,
+            Self::Slack => Kind::Slack,
+            Self::Webhook(_) => Kind::Webhook,
+            Self::Desk(desk) => desk.kind(),
+        }
+    }
+
     /// A body without the secrets that such a receiver's bodies carry.
     pub fn redact(&self, body: &str) -> String {
         match self {
@@ -228,12 +238,7 @@ pub struct Receiver {
 impl Receiver {
     /// Its kind.
     pub const fn kind(&self) -> Kind {
-        match &self.settings {
-            Settings::Teams => Kind::Teams,
-            Settings::Slack => Kind::Slack,
-            Settings::Webhook(_) => Kind::Webhook,
-            Settings::Desk(desk) => desk.kind(),
-        }
+        self.settings.kind()
     }
 }
 
