@@ -26,7 +26,7 @@ pub mod webhook;
 pub mod wording;
 
 /// What is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// `content-type`, exactly as sent.
     pub content_type: Cow<'static, str>,
@@ -244,17 +244,25 @@ pub fn wants(receiver: &Receiver, rule_id: &str, severity: Severity) -> bool {
 
 /// The body for an alert, in the form of the receiver's kind; for a desk, of the call that opens a case.
 pub fn render(receiver: &Receiver, alert: &Alert) -> Body {
-    match &receiver.settings {
+    message(receiver, alert).body
+}
+
+/// What is told of an alert: the body, headers of the receiver's own, and why it is not in the configured format if it is not.
+pub fn message(receiver: &Receiver, alert: &Alert) -> webhook::Made {
+    let body = match &receiver.settings {
         Settings::Teams if own::is_heartbeat(alert) => {
             teams::heartbeat(alert.time, alert.first_seen)
         }
         Settings::Teams => teams::render(alert, receiver.detail),
         Settings::Slack => slack::render(alert, receiver.detail),
-        Settings::Webhook(_) => webhook::render(alert, receiver.detail),
+        Settings::Webhook(settings) => {
+            return webhook::make(settings, &receiver.name, alert, receiver.detail);
+        }
         Settings::Desk(desk) => desk::opening(desk, receiver, alert, alert.time)
             .and_then(|ask| ask.body)
             .unwrap_or(Body { content_type: Cow::Borrowed("application/json"), bytes: Vec::new() }),
-    }
+    };
+    webhook::Made { body, headers: Vec::new(), fault: None }
 }
 
 /// The headers beside the body: id and time of this attempt, and the signature if the receiver has a secret.

@@ -190,8 +190,8 @@ fn check_webhook(
     if let Err(why) = verify(signed, body, keys, now, TOLERANCE) {
         return Some(why.to_string());
     }
-    if content_type != Some(webhook::CONTENT_TYPE) {
-        return Some(format!("its content type is not `{}`", webhook::CONTENT_TYPE));
+    if content_type != Some(webhook::cloud_event::CONTENT_TYPE) {
+        return Some(format!("its content type is not `{}`", webhook::cloud_event::CONTENT_TYPE));
     }
     let id = json.and_then(|json| json.get("id")).and_then(Json::as_str);
     (id != signed.id).then(|| "its `id` is not its `webhook-id`".to_owned())
