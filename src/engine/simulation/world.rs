@@ -143,6 +143,7 @@ pub(super) fn receivers() -> Vec<Receiver> {
             rules: None,
             detail: Detail::Full,
             keys: Vec::new(),
+            hub_signature: false,
             credential: format!("credential of {name}"),
         })
         .collect()
