@@ -64,6 +64,7 @@ fn receiver(name: &str, kind: Kind) -> Receiver {
         rules: None,
         detail: Detail::Full,
         keys: Vec::new(),
+        hub_signature: false,
         credential: format!("credential-of-{name}"),
     }
 }
