@@ -8,12 +8,13 @@ mod golden;
 mod heads;
 mod limits;
 mod status;
+mod templates;
 mod windows;
 
 use super::{Delivered, Engine, Outcome, TickReport, Ticket, Watch, Workspace};
 use crate::local::memory::MemoryStore;
 use crate::notify::samples::settings;
-use crate::notify::{Detail, Kind, Receiver};
+use crate::notify::{Detail, Kind, Receiver, Settings, webhook};
 use crate::ports::{
     Answer, Document, Etag, Listed, LogSource, Meta, Query, QueryError, Reply, Request, RowSink,
     StateStore, StoreError, Transport, TransportError, When,
@@ -65,6 +66,14 @@ fn receiver(name: &str, kind: Kind) -> Receiver {
         keys: Vec::new(),
         credential: format!("credential-of-{name}"),
     }
+}
+
+/// A receiver with a template.
+fn templated(name: &str, text: &str) -> Receiver {
+    let template = webhook::Template::compile(text, &BTreeMap::new(), "application/json").unwrap();
+    let format = webhook::Format::Template(template);
+    let settings = Settings::Webhook(webhook::Settings { format, hub_signature: false });
+    Receiver { settings, ..receiver(name, Kind::Webhook) }
 }
 
 type Script = dyn Fn(&Query) -> Result<Answer, QueryError> + Send + Sync;
@@ -120,6 +129,8 @@ impl LogSource for Service {
 struct Receivers {
     status: Mutex<BTreeMap<String, u16>>,
     posts: Mutex<Vec<(String, String)>>,
+    /// Receiver and content type of every POST.
+    types: Mutex<Vec<(String, String)>>,
 }
 
 impl Receivers {
@@ -138,6 +149,8 @@ impl Transport for Receivers {
     async fn send(&self, post: Request) -> Result<Reply, TransportError> {
         let id = post.headers.iter().find(|(k, _)| k == "webhook-id").unwrap().1.clone();
         self.posts.lock().unwrap().push((post.receiver.clone(), id));
+        let content_type = post.body.map(|body| body.content_type.into_owned());
+        self.types.lock().unwrap().push((post.receiver.clone(), content_type.unwrap_or_default()));
         let status = self.status.lock().unwrap().get(&post.receiver).copied().unwrap_or(200);
         Ok(Reply { status, retry_after: None, body: format!("said {status}"), whole: true })
     }
