@@ -53,6 +53,8 @@ pub enum NoAnswer {
     Connect,
     /// The request may have arrived.
     Ambiguous,
+    /// No token, or a certificate that is not accepted: nothing was sent, and someone must mend it.
+    Unauthorized,
 }
 
 /// The verdict on having no answer; `what` comes from the transport and names no URL.
@@ -62,6 +64,9 @@ pub fn judge_no_answer(no_answer: NoAnswer, what: &str) -> Verdict {
         NoAnswer::Forbidden => Verdict::ReceiverBroken { why: format!("address refused: {what}") },
         NoAnswer::Connect => Verdict::Retry { after: None, why: format!("no connection: {what}") },
         NoAnswer::Ambiguous => Verdict::Retry { after: None, why: format!("no answer: {what}") },
+        NoAnswer::Unauthorized => {
+            Verdict::ReceiverBroken { why: format!("not authorized: {what}") }
+        }
     }
 }
 

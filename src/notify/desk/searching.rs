@@ -211,7 +211,7 @@ impl<'a> Searching<'a> {
             let why = if reply.whole {
                 format!("status {}: the answer is not what the documentation says", reply.status)
             } else {
-                "the answer broke off".to_owned()
+                "the answer broke off, or goes on after 64 KB".to_owned()
             };
             self.state = State::Over(Verdict::Retry { after: reply.retry_after, why });
         }
