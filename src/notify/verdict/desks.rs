@@ -179,3 +179,6 @@ pub(super) fn jira(status: u16, body: &str) -> (Class, Option<String>) {
         class => (class, quoted()),
     }
 }
+
+#[cfg(test)]
+mod tests;
