@@ -103,6 +103,8 @@ fn answers_of_desks() {
         ),
         (Kind::ServiceNow, 200, "<html>Your instance is hibernating</html>"),
         (Kind::ServiceNow, 503, "<html>"),
+        (Kind::PagerDuty, 200, "\n<!doctype html>"),
+        (JSM, 200, "<html>"),
         (Kind::Jira, 401, "Client must be authenticated to access this resource."),
         (Kind::Jira, 403, "Basic authentication with passwords is deprecated."),
         (
