@@ -19,6 +19,7 @@ pub mod links;
 pub mod operations;
 mod percent;
 pub mod proof;
+pub mod shape;
 pub mod sign;
 pub mod slack;
 pub mod teams;
