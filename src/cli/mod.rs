@@ -3,10 +3,12 @@
 mod catalogue;
 mod check;
 mod columns;
+mod credential;
 mod demo;
 mod doctor;
 mod explain;
 mod handler;
+mod identity;
 mod inbox;
 mod init;
 mod keeper;

@@ -18,6 +18,7 @@ pub mod limits;
 pub mod links;
 pub mod operations;
 mod percent;
+pub mod plain;
 pub mod proof;
 pub mod shape;
 pub mod sign;
@@ -29,7 +30,7 @@ pub mod webhook;
 pub mod wording;
 
 /// What is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// `content-type`, exactly as sent.
     pub content_type: Cow<'static, str>,
@@ -197,6 +198,16 @@ pub enum Settings {
 }
 
 impl Settings {
+    /// The kind of receiver.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Teams => Kind::Teams,
+            Self::Slack => Kind::Slack,
+            Self::Webhook(_) => Kind::Webhook,
+            Self::Desk(desk) => desk.kind(),
+        }
+    }
+
     /// A body without the secrets that such a receiver's bodies carry.
     pub fn redact(&self, body: &str) -> String {
         match self {
@@ -223,8 +234,6 @@ pub struct Receiver {
     pub detail: Detail,
     /// Signing keys, newest first; none: unsigned.
     pub keys: Vec<sign::SigningKey>,
-    /// Whether `X-Hub-Signature-256` is sent, too.
-    pub hub_signature: bool,
     /// Changes whenever the address or a secret changes, and tells nothing of either: 16 hex digits of a keyed hash.
     pub credential: String,
 }
@@ -232,12 +241,7 @@ pub struct Receiver {
 impl Receiver {
     /// Its kind.
     pub const fn kind(&self) -> Kind {
-        match &self.settings {
-            Settings::Teams => Kind::Teams,
-            Settings::Slack => Kind::Slack,
-            Settings::Webhook(_) => Kind::Webhook,
-            Settings::Desk(desk) => desk.kind(),
-        }
+        self.settings.kind()
     }
 }
 
@@ -249,17 +253,25 @@ pub fn wants(receiver: &Receiver, rule_id: &str, severity: Severity) -> bool {
 
 /// The body for an alert, in the form of the receiver's kind; for a desk, of the call that opens a case.
 pub fn render(receiver: &Receiver, alert: &Alert) -> Body {
-    match &receiver.settings {
+    message(receiver, alert).body
+}
+
+/// What is told of an alert: the body, headers of the receiver's own, and why it is not in the configured format if it is not.
+pub fn message(receiver: &Receiver, alert: &Alert) -> webhook::Made {
+    let body = match &receiver.settings {
         Settings::Teams if own::is_heartbeat(alert) => {
             teams::heartbeat(alert.time, alert.first_seen)
         }
         Settings::Teams => teams::render(alert, receiver.detail),
         Settings::Slack => slack::render(alert, receiver.detail),
-        Settings::Webhook(_) => webhook::render(alert, receiver.detail),
+        Settings::Webhook(settings) => {
+            return webhook::make(settings, &receiver.name, alert, receiver.detail);
+        }
         Settings::Desk(desk) => desk::opening(desk, receiver, alert, alert.time)
             .and_then(|ask| ask.body)
             .unwrap_or(Body { content_type: Cow::Borrowed("application/json"), bytes: Vec::new() }),
-    }
+    };
+    webhook::Made { body, headers: Vec::new(), fault: None }
 }
 
 /// The headers beside the body: id and time of this attempt, and the signature if the receiver has a secret.
@@ -277,7 +289,8 @@ pub fn headers(
     ];
     headers.extend(signature.map(|value| ("webhook-signature".to_owned(), value)));
     // It holds one signature, so the newest secret's: whoever verifies it changes the secret in the same moment as we do.
-    let hub = receiver.keys.first().filter(|_| receiver.hub_signature);
+    let asked = matches!(&receiver.settings, Settings::Webhook(webhook) if webhook.hub_signature);
+    let hub = receiver.keys.first().filter(|_| asked);
     let hub = hub.and_then(|key| sign::hub_signature(&body.bytes, key));
     headers.extend(hub.map(|value| (sign::HUB_HEADER.to_owned(), value)));
     headers

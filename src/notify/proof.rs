@@ -10,8 +10,9 @@ mod found;
 mod wrong;
 
 use super::captured::{Captured, Kept};
+use super::limits;
 use super::sign::{self, Reading, Signed, SigningKey, VerifyError};
-use super::{limits, webhook};
+use super::webhook::cloud_event;
 pub use changes::Change;
 use chrono::{DateTime, TimeDelta, Utc};
 use entries::{Entry, Form};
@@ -186,7 +187,7 @@ fn about_the_body(
     }
     let content_type = captured.header("content-type").unwrap_or_default();
     let bare = content_type.split(';').next().unwrap_or_default().trim();
-    if !bare.eq_ignore_ascii_case(webhook::CONTENT_TYPE) {
+    if !bare.eq_ignore_ascii_case(cloud_event::CONTENT_TYPE) {
         seen.notes.push(Note::ContentType(limits::clean(content_type, 80)));
     }
 }

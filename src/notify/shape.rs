@@ -264,7 +264,6 @@ mod tests {
                 rules: None,
                 detail: Detail::Full,
                 keys: Vec::new(),
-                hub_signature: false,
                 credential: String::new(),
             };
             let seen = gist(&render(&receiver, &alert).bytes);

@@ -21,7 +21,7 @@ impl Demo {
         ];
         for (what, bytes, mut headers) in forgeries {
             headers.retain(|(name, _)| name.starts_with("webhook-"));
-            let body = Body { content_type: webhook::CONTENT_TYPE.into(), bytes };
+            let body = Body { content_type: webhook::cloud_event::CONTENT_TYPE.into(), bytes };
             let Some(itsm) = self.receivers.iter().find(|r| r.kind() == Kind::Webhook) else {
                 return;
             };

@@ -157,6 +157,6 @@ fn check_webhook(keys: &[SigningKey], captured: &Captured, now: DateTime<Utc>) -
         return Some(wrong.to_string());
     }
     let content_type = captured.header(header::CONTENT_TYPE.as_str());
-    (content_type != Some(webhook::CONTENT_TYPE))
-        .then(|| format!("its content type is not `{}`", webhook::CONTENT_TYPE))
+    let ours = webhook::cloud_event::CONTENT_TYPE;
+    (content_type != Some(ours)).then(|| format!("its content type is not `{ours}`"))
 }

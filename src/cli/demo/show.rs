@@ -324,7 +324,7 @@ mod tests {
             "links": {"runbook": "https://example.com/"}, "receivers": ["itsm"],
         }))
         .unwrap();
-        let body = webhook::render(&alert, Detail::Full);
+        let body = webhook::cloud_event::render(&alert, Detail::Full);
         alert.receivers.clear();
         assert_eq!(received(&body.bytes), Some(alert));
         assert_eq!(received(b"{}"), None);

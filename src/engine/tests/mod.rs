@@ -1,5 +1,6 @@
 //! The engine over a store in memory that counts, a service that answers as it is told, and receivers that do likewise.
 
+mod cases;
 mod cost;
 mod delegate;
 mod deliveries;
@@ -8,12 +9,13 @@ mod golden;
 mod heads;
 mod limits;
 mod status;
+mod templates;
 mod windows;
 
 use super::{Delivered, Engine, Outcome, TickReport, Ticket, Watch, Workspace};
 use crate::local::memory::MemoryStore;
 use crate::notify::samples::settings;
-use crate::notify::{Detail, Kind, Receiver};
+use crate::notify::{Detail, Kind, Receiver, Settings, webhook};
 use crate::ports::{
     Answer, Document, Etag, Listed, LogSource, Meta, Query, QueryError, Reply, Request, RowSink,
     StateStore, StoreError, Transport, TransportError, When,
@@ -63,9 +65,16 @@ fn receiver(name: &str, kind: Kind) -> Receiver {
         rules: None,
         detail: Detail::Full,
         keys: Vec::new(),
-        hub_signature: false,
         credential: format!("credential-of-{name}"),
     }
+}
+
+/// A receiver with a template.
+fn templated(name: &str, text: &str) -> Receiver {
+    let template = webhook::Template::compile(text, &BTreeMap::new(), "application/json").unwrap();
+    let format = webhook::Format::Template(template);
+    let settings = Settings::Webhook(webhook::Settings { format, hub_signature: false });
+    Receiver { settings, ..receiver(name, Kind::Webhook) }
 }
 
 type Script = dyn Fn(&Query) -> Result<Answer, QueryError> + Send + Sync;
@@ -121,6 +130,8 @@ impl LogSource for Service {
 struct Receivers {
     status: Mutex<BTreeMap<String, u16>>,
     posts: Mutex<Vec<(String, String)>>,
+    /// Receiver and content type of every POST.
+    types: Mutex<Vec<(String, String)>>,
 }
 
 impl Receivers {
@@ -137,8 +148,12 @@ impl Receivers {
 #[async_trait]
 impl Transport for Receivers {
     async fn send(&self, post: Request) -> Result<Reply, TransportError> {
-        let id = post.headers.iter().find(|(k, _)| k == "webhook-id").unwrap().1.clone();
+        // Desks know alerts by what is in the body.
+        let id = post.headers.iter().find(|(k, _)| k == "webhook-id").map(|(_, v)| v.clone());
+        let id = id.unwrap_or_default();
         self.posts.lock().unwrap().push((post.receiver.clone(), id));
+        let content_type = post.body.map(|body| body.content_type.into_owned());
+        self.types.lock().unwrap().push((post.receiver.clone(), content_type.unwrap_or_default()));
         let status = self.status.lock().unwrap().get(&post.receiver).copied().unwrap_or(200);
         Ok(Reply { status, retry_after: None, body: format!("said {status}"), whole: true })
     }
@@ -282,9 +297,14 @@ impl Bench {
         report
     }
 
+    /// What was offered since this was last asked, and is not delivered.
+    fn tickets(&self) -> Vec<Ticket> {
+        std::mem::take(&mut *self.tickets.lock().unwrap())
+    }
+
     /// Delivers what was offered since this was last called.
     async fn deliver(&self, now: DateTime<Utc>) -> Vec<(String, Delivered)> {
-        let tickets = std::mem::take(&mut *self.tickets.lock().unwrap());
+        let tickets = self.tickets();
         let engine = self.engine();
         let mut out = Vec::new();
         for ticket in tickets {

@@ -27,7 +27,7 @@ fn signature(body: &[u8], secrets: &[&str]) -> String {
 /// As hsmwatch sends it, with this signature.
 fn with_signature(signature: &str) -> Captured {
     let headers = [
-        ("Content-Type", webhook::CONTENT_TYPE),
+        ("Content-Type", cloud_event::CONTENT_TYPE),
         ("Webhook-Id", ID),
         ("Webhook-Timestamp", "1767225600"),
         ("Webhook-Signature", signature),

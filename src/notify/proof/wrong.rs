@@ -276,11 +276,11 @@ impl Note {
             }
             Self::ContentType(found) if found.is_empty() => format!(
                 "it has no content type; hsmwatch sends `{}`",
-                crate::notify::webhook::CONTENT_TYPE
+                crate::notify::webhook::cloud_event::CONTENT_TYPE
             ),
             Self::ContentType(found) => format!(
                 "its content type is `{found}`; hsmwatch sends `{}`",
-                crate::notify::webhook::CONTENT_TYPE
+                crate::notify::webhook::cloud_event::CONTENT_TYPE
             ),
             Self::HubFits(n) => format!("`X-Hub-Signature-256` fits {}", secret(*n)),
         }

@@ -1,15 +1,11 @@
-//! The generic webhook body: a CloudEvents 1.0 structured JSON object that is also a Standard Webhooks payload. This is the
+//! The default format: a CloudEvents 1.0 structured JSON object that is also a Standard Webhooks payload. This is the
 //! contract that programs hold on to; it carries values as they were logged, unlike the cards for people.
 
-use super::limits::{self, Unit};
-use super::{Body, Detail, percent};
+use super::{MAX_BODY, fitting, rfc3339, shorten};
+use crate::notify::limits::{self, Unit};
+use crate::notify::{Body, Detail, percent};
 use crate::watch::alert::{Alert, Hit};
-use crate::watch::row::ticks_text;
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value as Json, json};
-
-/// The largest body, in bytes.
-pub const MAX_BODY: usize = 262_144;
 
 /// What `type` says.
 pub const EVENT_TYPE: &str = "com.hsmwatch.alert.v1";
@@ -28,19 +24,21 @@ const MAX_GROUP: usize = 32;
 const MAX_NAME: usize = 256;
 const MAX_LINK: usize = 8_192;
 
-/// How alerts are told to a webhook.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {}
-
 /// The body for an alert.
 pub fn render(alert: &Alert, detail: Detail) -> Body {
+    let bytes = object(alert, detail, MAX_BODY).to_string().into_bytes();
+    Body { content_type: CONTENT_TYPE.into(), bytes }
+}
+
+/// The same as an object, of at most `max` bytes as JSON where hits can be left out for it.
+pub(super) fn object(alert: &Alert, detail: Detail, max: usize) -> Json {
     let hits = match detail {
         Detail::Full => alert.hits.as_slice(),
         Detail::Counts => &[],
     };
     // With room for the numbers that are not known yet.
     let around = event(alert, detail, Vec::new(), u64::MAX, u64::MAX).to_string().len();
-    let mut room = MAX_BODY.saturating_sub(around);
+    let mut room = max.saturating_sub(around);
     let mut listed = Vec::with_capacity(hits.len());
     let mut cut = 0;
     for hit in hits {
@@ -55,14 +53,12 @@ pub fn render(alert: &Alert, detail: Detail) -> Body {
         listed.push(json);
     }
     let left_out = alert.count.saturating_sub(listed.len() as u64);
-    let event = event(alert, detail, listed, left_out, cut);
-    Body { content_type: CONTENT_TYPE.into(), bytes: event.to_string().into_bytes() }
+    event(alert, detail, listed, left_out, cut)
 }
 
 fn event(alert: &Alert, detail: Detail, hits: Vec<Json>, left_out: u64, cut: u64) -> Json {
     let time = rfc3339(alert.time);
-    let text =
-        |text: &str, max| Json::String(shorten(text, max).unwrap_or_else(|| text.to_owned()));
+    let text = |text: &str, max| Json::String(fitting(text, max));
 
     let mut rule = Map::new();
     rule.insert("id".to_owned(), text(&alert.rule.id, MAX_NAME));
@@ -84,10 +80,7 @@ fn event(alert: &Alert, detail: Detail, hits: Vec<Json>, left_out: u64, cut: u64
         .group
         .iter()
         .take(if full { MAX_GROUP } else { 0 })
-        .map(|(name, value)| {
-            let name = shorten(name, MAX_NAME).unwrap_or_else(|| name.clone());
-            (name, text(value, MAX_GROUP_VALUE))
-        })
+        .map(|(name, value)| (fitting(name, MAX_NAME), text(value, MAX_GROUP_VALUE)))
         .collect();
     // The query in the link may name values of the log.
     let logs = alert.links.logs.as_deref().filter(|link| full && link.len() <= MAX_LINK);
@@ -144,14 +137,6 @@ fn event(alert: &Alert, detail: Detail, hits: Vec<Json>, left_out: u64, cut: u64
         "datacontenttype": "application/json",
         "data": data,
     })
-}
-
-fn rfc3339(t: DateTime<Utc>) -> String {
-    if t.timestamp_subsec_nanos() == 0 {
-        t.to_rfc3339_opts(SecondsFormat::Secs, true)
-    } else {
-        ticks_text(t)
-    }
 }
 
 /// A hit with its values as they are, unless it is too large; and how many values are not whole.
@@ -214,30 +199,6 @@ fn hit_with(hit: &Hit, max: usize, cut: &mut u64) -> Json {
         .collect();
     out.insert("fields".to_owned(), Json::Object(fields));
     Json::Object(out)
-}
-
-/// The beginning of `text` with a mark that says how long it was, if as JSON it would be longer than `max` bytes.
-fn shorten(text: &str, max: usize) -> Option<String> {
-    let cost = |c: char| match c {
-        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-        c if c < ' ' => 6,
-        c => c.len_utf8(),
-    };
-    if text.len().saturating_mul(6) <= max || text.chars().map(cost).sum::<usize>() <= max {
-        return None;
-    }
-    let mark = format!("… [cut: {} bytes in all]", text.len());
-    let mut room = max.saturating_sub(mark.len());
-    let mut short: String = text
-        .chars()
-        .take_while(|c| {
-            let fits = cost(*c) <= room;
-            room = room.saturating_sub(cost(*c));
-            fits
-        })
-        .collect();
-    short.push_str(&mark);
-    Some(short)
 }
 
 #[cfg(test)]
