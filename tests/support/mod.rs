@@ -13,12 +13,14 @@
 
 pub(crate) mod azurite;
 pub(crate) mod bed;
+pub(crate) mod bouncer;
 pub(crate) mod daemon;
 pub(crate) mod desks;
 pub(crate) mod fake_identity;
 pub(crate) mod fake_logs;
 pub(crate) mod fake_management;
 pub(crate) mod fake_receiver;
+pub(crate) mod fake_tokens;
 pub(crate) mod function_app;
 pub(crate) mod functions_host;
 pub(crate) mod gate;
@@ -28,3 +30,4 @@ pub(crate) mod server;
 pub(crate) mod state;
 #[cfg(unix)]
 pub(crate) mod terminal;
+pub(crate) mod tls;

@@ -117,6 +117,9 @@ impl LogSource for Service {
 }
 
 /// Receivers: each answers with its status, 200 where none is set.
+/// In place of a status: nothing proves who calls, so that nothing was sent.
+const NO_TOKEN: u16 = 0;
+
 #[derive(Default)]
 struct Receivers {
     status: Mutex<BTreeMap<String, u16>>,
@@ -142,6 +145,9 @@ impl Transport for Receivers {
         let id = id.unwrap_or_default();
         self.posts.lock().unwrap().push((post.receiver.clone(), id));
         let status = self.status.lock().unwrap().get(&post.receiver).copied().unwrap_or(200);
+        if status == NO_TOKEN {
+            return Err(TransportError::Unauthorized("no token".to_owned()));
+        }
         Ok(Reply { status, retry_after: None, body: format!("said {status}"), whole: true })
     }
 }
