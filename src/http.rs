@@ -1,10 +1,14 @@
 //! Sends alerts over HTTP: one POST, one answer, no redirects, and only to addresses that a receiver may have.
 
 mod address;
+mod auth;
 mod guard;
 mod probe;
+mod token;
 
 pub use address::{Endpoint, EndpointError};
+pub use auth::{Auth, OAuth2};
+pub use token::{Token, TokenError, TokenSource};
 
 use crate::ports::{self, Reply, Request, Transport, TransportError};
 use crate::wire::{cause, clean, retry_after};
@@ -209,6 +213,7 @@ mod tests {
         let endpoint = Endpoint {
             url: url.to_owned().into(),
             allow_networks: nets.iter().map(|n| n.parse().unwrap()).collect(),
+            ..Endpoint::default()
         };
         HttpTransport::new([("itsm".to_owned(), endpoint)].into())
     }

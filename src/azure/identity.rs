@@ -315,6 +315,24 @@ pub fn for_endpoint(
     })
 }
 
+/// The same for calls of `url` that are not queries. `client_id` names another user-assigned identity than the
+/// environment's, where the identity is one of those that have several.
+pub fn for_audience(
+    url: &Url,
+    cloud: Cloud,
+    client_id: Option<&str>,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Arc<dyn TokenSource>, ChoiceError> {
+    let several = ["IDENTITY_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE"]
+        .iter()
+        .any(|name| lookup(name).is_some_and(|value| !value.trim().is_empty()));
+    let client_id = client_id.filter(|_| several);
+    for_endpoint(url, cloud, |name| match client_id {
+        Some(id) if name == "AZURE_CLIENT_ID" => Some(id.to_owned()),
+        _ => lookup(name),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

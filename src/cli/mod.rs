@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod handler;
+mod identity;
 mod init;
 mod keeper;
 mod origin;

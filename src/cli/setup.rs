@@ -218,6 +218,7 @@ impl Setup {
                 let endpoint = Endpoint {
                     url: receiver.url.text.clone(),
                     allow_networks: receiver.allow_networks.clone(),
+                    ..Endpoint::default()
                 };
                 (receiver.name.clone(), endpoint)
             })

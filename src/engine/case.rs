@@ -52,11 +52,13 @@ impl CaseDoc {
         Ok(case)
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// The document's bytes.
+    pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    fn meta(&self) -> Meta {
+    /// What a listing says of it.
+    pub fn meta(&self) -> Meta {
         let touched = self.touched.to_rfc3339_opts(SecondsFormat::Millis, true);
         Meta::from([
             ("format".to_owned(), self.format.to_string()),
@@ -82,7 +84,11 @@ impl Engine {
     ) -> Result<Option<Claimed>, StateError> {
         let name = CaseDoc::name(incident, &record.receiver);
         let bad = |why| StateError::Document { name: name.clone(), why };
-        let (mut doc, when) = match self.store.read(&name).await? {
+        let read = self.store.read(&name).await.map_err(|error| match error {
+            StoreError::Failed(why) => bad(why),
+            error => error.into(),
+        })?;
+        let (mut doc, when) = match read {
             None => (
                 CaseDoc {
                     format: FORMATS.writes,

@@ -84,9 +84,14 @@ impl Engine {
         if at() + POST_TAKES > record.claim_until {
             return Ok(Delivered::Dropped);
         }
-        let delivered = match self.tell(receiver, &alert, &mut record, &at).await? {
-            Some(verdict) => settle(&mut record, receiver, &alert, verdict, at()),
-            None => wait_for_turn(&mut record, at()),
+        let delivered = match self.tell(receiver, &alert, &mut record, &at).await {
+            Ok(Some(verdict)) => settle(&mut record, receiver, &alert, verdict, at()),
+            Ok(None) => wait_for_turn(&mut record, at()),
+            Err(error @ StateError::Document { .. }) => {
+                record.claim_until = at();
+                retry(&mut record, at(), None, error.to_string())
+            }
+            Err(error) => return Err(error),
         };
         self.put(&record, &mut etag).await?;
         Ok(delivered)

@@ -1,5 +1,6 @@
 //! A receiver's URL: what may be one, and that it is sent as it was written.
 
+use super::auth::Auth;
 use super::guard::Policy;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -7,13 +8,19 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use url::{Host, Position, Url};
 
-/// Where a receiver is.
-#[derive(Clone, Debug)]
+/// Where a receiver is, and how it is spoken to. [`Default`] has no URL, which is no receiver's.
+#[derive(Clone, Debug, Default)]
 pub struct Endpoint {
     /// Its URL, a secret: Teams and Slack know a sender by nothing else.
     pub url: SecretString,
     /// Networks beyond the public ones that its name may lead to.
     pub allow_networks: Vec<IpNet>,
+    /// How calls prove who makes them.
+    pub auth: Auth,
+    /// Certificates (PEM) that are trusted in place of the system's.
+    pub ca: Option<String>,
+    /// What a receiver that asks for a client's certificate is shown (PEM): certificate, its chain, and its private key.
+    pub client_certificate: Option<SecretString>,
 }
 
 /// Why a URL cannot be a receiver's. Never carries the URL.
@@ -114,7 +121,7 @@ mod tests {
     use super::*;
 
     fn address(url: &str) -> Result<Address, &'static str> {
-        Address::new(Endpoint { url: url.to_owned().into(), allow_networks: Vec::new() })
+        Address::new(Endpoint { url: url.to_owned().into(), ..Endpoint::default() })
     }
 
     #[test]

@@ -110,7 +110,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     fn transport(url: &str) -> HttpTransport {
-        let endpoint = Endpoint { url: url.to_owned().into(), allow_networks: Vec::new() };
+        let endpoint = Endpoint { url: url.to_owned().into(), ..Endpoint::default() };
         HttpTransport::new([("itsm".to_owned(), endpoint)].into()).unwrap()
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn transport(url: &str) -> HttpTransport {
-    let endpoint = Endpoint { url: url.to_owned().into(), allow_networks: Vec::new() };
+    let endpoint = Endpoint { url: url.to_owned().into(), ..Endpoint::default() };
     HttpTransport::new(BTreeMap::from([("r".to_owned(), endpoint)])).unwrap()
 }
 

@@ -16,6 +16,7 @@ mod crash;
 mod daemon;
 mod demo;
 mod demo_events;
+mod desks;
 mod docs;
 mod doctor;
 mod file_logs;

@@ -1,6 +1,6 @@
 //! Effects that fail: every read, write, query and POST may fail, lose its answer, or be where the process dies.
 
-use super::{Oracle, Rng};
+use super::{Desks, Oracle, Rng};
 use crate::engine::record::Record;
 use crate::ports::{
     Document, Etag, Listed, Meta, Reply, Request, StateStore, StoreError, Transport,
@@ -215,11 +215,61 @@ pub(super) struct SimTransport {
     pub(super) oracle: Arc<Oracle>,
     /// For each receiver, moods with the instant they begin.
     pub(super) moods: Arc<Moods>,
+    pub(super) desks: Arc<Desks>,
+}
+
+impl SimTransport {
+    fn mood(&self, receiver: &str, now: DateTime<Utc>) -> Mood {
+        self.moods.get(receiver).map_or(Mood::Well, |moods| {
+            moods.iter().rev().find(|(from, _)| *from <= now).map_or(Mood::Well, |(_, mood)| *mood)
+        })
+    }
+
+    /// A call of a desk: it may be done although nobody learns of it, and done twice if it is sent twice.
+    async fn at_desk(&self, request: &Request) -> Result<Reply, TransportError> {
+        let unknown = || Err(TransportError::Ambiguous("simulated".to_owned()));
+        let effect = self.fate.next().await;
+        let now = self.oracle.now();
+        let mood = self.mood(&request.receiver, now);
+        if effect == Effect::Fails || mood == Mood::Unreachable {
+            return Err(TransportError::Connect("simulated".to_owned()));
+        }
+        // On the wire, others go on.
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+        let status = |status, retry_after| {
+            Ok(Reply { status, retry_after, body: String::new(), whole: true })
+        };
+        match mood {
+            Mood::Throttles(seconds) => return status(429, Some(Duration::from_secs(seconds))),
+            // From something before the desk.
+            Mood::Status(s) if s != 500 => return status(s, None),
+            _ => {}
+        }
+        let reply = self.desks.call(request, now);
+        for broken in self.desks.pass(now) {
+            self.oracle.breaks(broken);
+        }
+        match (mood, effect) {
+            (_, Effect::DiesAfter) => {
+                self.fate.die().await;
+                unknown()
+            }
+            // It was done, and what comes back says nothing of it.
+            (Mood::Status(s), _) => status(s, None),
+            (Mood::TakesButDoesNotAnswer, _) | (_, Effect::LosesReply) => unknown(),
+            _ => Ok(reply),
+        }
+    }
 }
 
 #[async_trait]
 impl Transport for SimTransport {
     async fn send(&self, post: Request) -> Result<Reply, TransportError> {
+        if self.desks.has(&post.receiver) {
+            return self.at_desk(&post).await;
+        }
         let id =
             post.headers.iter().find(|(k, _)| k == "webhook-id").map(|(_, v)| v.clone()).unwrap();
         let effect = self.fate.next().await;
@@ -234,9 +284,7 @@ impl Transport for SimTransport {
             self.oracle.answered(&id, &post.receiver, false);
             return Err(TransportError::Connect("simulated".to_owned()));
         }
-        let mood = self.moods.get(&post.receiver).map_or(Mood::Well, |moods| {
-            moods.iter().rev().find(|(from, _)| *from <= now).map_or(Mood::Well, |(_, mood)| *mood)
-        });
+        let mood = self.mood(&post.receiver, now);
         // On the wire, others go on.
         for _ in 0..4 {
             tokio::task::yield_now().await;

@@ -2,11 +2,13 @@
 //! replies, crashes between any two effects, several instances, receivers that fail in every way. The tests are the
 //! definition of what design calls P1 to P8.
 
+mod desks;
 mod effects;
 mod oracle;
 mod properties;
 mod world;
 
+use desks::Desks;
 use effects::{Fate, SimStore, SimTransport};
 use oracle::Oracle;
 use world::{Options, World, run};

@@ -180,6 +180,13 @@ impl Oracle {
         }
     }
 
+    pub(super) fn breaks(&self, what: String) {
+        let mut facts = self.0.lock().unwrap();
+        if !facts.broken.contains(&what) {
+            facts.broken.push(what);
+        }
+    }
+
     pub(super) fn broken(&self) -> Vec<String> {
         self.0.lock().unwrap().broken.clone()
     }

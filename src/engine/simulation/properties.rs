@@ -1,8 +1,10 @@
 //! What must hold in every world, and the bugs that must not go unnoticed.
 
-use super::{Options, World, run};
+use super::{Options, World, desks, run};
+use crate::engine::record::End;
 use crate::planted::{Bug, plant};
-use crate::watch::alert::Reason;
+use crate::watch::alert::{Alert, Reason};
+use crate::watch::own;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -13,7 +15,66 @@ fn check(world: &World) -> Vec<String> {
     let mut broken = world.oracle.broken();
     exactly_once(world, &mut broken);
     every_alert_ends(world, &mut broken);
+    cases(world, &mut broken);
     broken
+}
+
+/// P12: what a desk was told. That it never has two open cases for an incident is seen at every call.
+fn cases(world: &World, broken: &mut Vec<String>) {
+    let committed = world.oracle.committed();
+    for desk in world.desks.names() {
+        let cases = world.desks.cases(desk);
+        let texts: Vec<String> = cases
+            .iter()
+            .flat_map(|case| {
+                let own =
+                    if case.text.is_empty() { case.record.to_string() } else { case.text.clone() };
+                case.notes.iter().cloned().chain([own])
+            })
+            .collect();
+        let mut last: BTreeMap<&str, &Alert> = BTreeMap::new();
+        for committed in &committed {
+            let alert = &committed.alert;
+            let latest = last.entry(&alert.incident_key).or_insert(alert);
+            if latest.time <= alert.time {
+                *latest = alert;
+            }
+            let ended = world.record(&alert.id, desk).and_then(|record| record.end);
+            if ended != Some(End::Delivered) {
+                broken.push(format!("P12: {desk} and {}: {ended:?}", alert.id));
+                continue;
+            }
+            // That something is over need not be said where nothing was said of it.
+            if own::is_well_again(alert) {
+                continue;
+            }
+            let mark = format!("Alert {}", alert.id);
+            let times = texts.iter().filter(|text| text.contains(&mark)).count();
+            if times == 0 {
+                broken.push(format!(
+                    "P12: {desk} was never told {} ({})",
+                    alert.id, alert.rule.title
+                ));
+            }
+            if times > 1 && desks::tells_once(desk) {
+                broken.push(format!("P12: {desk} was told {} {times} times", alert.id));
+            }
+        }
+        for case in cases.iter().filter(|case| case.open) {
+            if last.get(case.key.as_str()).is_some_and(|alert| own::is_well_again(alert)) {
+                broken.push(format!(
+                    "P12: {desk}: {} is over, and {} is open",
+                    case.title, case.name
+                ));
+            }
+        }
+        for case in &cases {
+            let audit = last.get(case.key.as_str()).is_some_and(|alert| !own::is_own(alert));
+            if audit && !case.open && !world.desks.closed_by_people(desk, &case.id) {
+                broken.push(format!("P12: {desk}: {} was closed, and nobody did", case.name));
+            }
+        }
+    }
 }
 
 /// P1, P2, P4, P5: the multiset of source rows against the multiset over all bodies ever committed.
@@ -86,7 +147,11 @@ const QUIET: Options = Options {
     instances: 1,
     moods: false,
     calm: 3,
+    desks: false,
 };
+
+/// A day in which attempts follow each other within minutes, as they do in life.
+const DESKS: Options = Options { days: 1, every: 2, latest: 60, calm: 2, desks: true, ..QUIET };
 
 /// The worlds that a property is held against: the same few at every build, so that a red build is about its change; as many
 /// others as you like with `HSMWATCH_WORLDS`.
@@ -133,6 +198,16 @@ proptest! {
     #[test]
     fn instances_do_not_meet(seed in any::<u64>()) {
         holds(seed, Options { instances: 2, faults: (10, 10, 5), days: 3, ..QUIET });
+    }
+
+    #[test]
+    fn desks_keep_one_case_an_incident(seed in any::<u64>()) {
+        holds(seed, Options { faults: (10, 20, 10), moods: true, ..DESKS });
+    }
+
+    #[test]
+    fn instances_do_not_meet_at_a_desk(seed in any::<u64>()) {
+        holds(seed, Options { faults: (10, 10, 5), moods: true, instances: 2, ..DESKS });
     }
 
     #[test]
@@ -186,6 +261,16 @@ fn sending_without_a_claim_is_caught() {
 #[test]
 fn a_watermark_set_to_now_is_caught() {
     caught(Bug::WatermarkIsNow, Options { outages: true, ..QUIET });
+}
+
+#[test]
+fn talking_to_a_desk_out_of_turn_is_caught() {
+    caught(Bug::NoTurn, Options { moods: true, instances: 2, ..DESKS });
+}
+
+#[test]
+fn an_attempt_that_is_forgotten_is_caught() {
+    caught(Bug::OpeningForgotten, Options { faults: (10, 20, 10), moods: true, ..DESKS });
 }
 
 /// That nothing is broken would say little if nothing happened.

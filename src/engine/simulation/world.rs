@@ -1,7 +1,8 @@
 //! The world: rows with times and lateness, a service that answers for them, hosts whose clocks step, and what happens when.
 
 use super::effects::{Disk, Effect, Mood, Moods, minutes};
-use super::{Fate, Oracle, Rng, SimStore, SimTransport};
+use super::{Desks, Fate, Oracle, Rng, SimStore, SimTransport, desks};
+use crate::engine::record::Record;
 use crate::engine::{Engine, Ticket, Watch, Workspace};
 use crate::notify::{Detail, Receiver, Settings, webhook};
 use crate::ports::{Answer, LogSource, Query, QueryError, RowSink};
@@ -40,6 +41,8 @@ pub(super) struct Options {
     pub(super) moods: bool,
     /// Days after the last row in which everything is well.
     pub(super) calm: i64,
+    /// Whether desks are told too, and people close their cases.
+    pub(super) desks: bool,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             instances: 1,
             moods: false,
             calm: 3,
+            desks: false,
         }
     }
 }
@@ -75,6 +79,16 @@ pub(super) struct World {
     pub(super) timing: Timing,
     pub(super) started: DateTime<Utc>,
     pub(super) end: DateTime<Utc>,
+    pub(super) desks: Arc<Desks>,
+}
+
+impl World {
+    /// What is known of a delivery in the end.
+    pub(super) fn record(&self, alert: &str, receiver: &str) -> Option<Record> {
+        let disk = self.disk.lock().unwrap();
+        let (document, _) = disk.documents.get(&Record::name(alert, receiver))?;
+        Some(Record::decode(&document.body).unwrap())
+    }
 }
 
 /// The service: answers by the time, and by the letters in the query's text.
@@ -133,12 +147,15 @@ fn rule(letters: &str) -> Rule {
     }
 }
 
-pub(super) fn receivers() -> Vec<Receiver> {
-    ["a", "b"]
+pub(super) fn receivers(options: &Options) -> Vec<Receiver> {
+    let webhook = |name| (name, Settings::Webhook(webhook::Settings::default()));
+    let desks = if options.desks { desks::receivers() } else { Vec::new() };
+    [webhook("a"), webhook("b")]
         .into_iter()
-        .map(|name| Receiver {
+        .chain(desks)
+        .map(|(name, settings)| Receiver {
             name: name.to_owned(),
-            settings: Settings::Webhook(webhook::Settings::default()),
+            settings,
             min_severity: Severity::Info,
             rules: None,
             detail: Detail::Full,
@@ -204,8 +221,33 @@ fn make_moods(rng: &mut Rng, options: &Options) -> Moods {
         t += minutes(rng.between(20, 600));
     }
     moods.push((calm, Mood::Well));
-    // Only `a` fails: `b` is what P8 is about.
-    BTreeMap::from([("a".to_owned(), moods)])
+    // Of the webhooks only `a` fails: `b` is what P8 is about.
+    let mut all = BTreeMap::from([("a".to_owned(), moods)]);
+    for (name, _) in if options.desks { desks::receivers() } else { Vec::new() } {
+        all.insert(name.to_owned(), desk_moods(rng, calm));
+    }
+    all
+}
+
+/// Desks have bad hours, and none that needs a person: those are not about cases.
+fn desk_moods(rng: &mut Rng, calm: DateTime<Utc>) -> Vec<(DateTime<Utc>, Mood)> {
+    let mut moods = Vec::new();
+    let mut t = epoch();
+    while t < calm {
+        let mood = rng.pick(&[
+            Mood::Well,
+            Mood::Well,
+            Mood::Status(500),
+            Mood::Status(503),
+            Mood::Throttles(120),
+            Mood::TakesButDoesNotAnswer,
+            Mood::Unreachable,
+        ]);
+        moods.push((t, mood));
+        t += minutes(rng.between(3, 60));
+    }
+    moods.push((calm, Mood::Well));
+    moods
 }
 
 fn make_outages(rng: &mut Rng, options: &Options) -> Vec<Interval> {
@@ -244,6 +286,7 @@ impl Hosts {
             fate: fate.clone(),
             oracle: oracle.clone(),
             moods: self.moods.clone(),
+            desks: self.world.desks.clone(),
         };
         let columns: Columns = ["TimeGenerated", "OperationName", "Row"]
             .into_iter()
@@ -350,13 +393,15 @@ async fn simulate(seed: u64, options: Options) -> World {
         timing: Timing { catch_up: TimeDelta::days(7), ..Timing::default() },
         started: epoch(),
         end,
+        desks: Arc::new(if options.desks { Desks::new(&mut rng) } else { Desks::default() }),
     };
+    let desks = world.desks.clone();
     let service_down = Arc::new(make_outages(&mut rng, &options));
     let we_are_down = make_outages(&mut rng, &options);
     let mut hosts = Hosts {
         options,
         world,
-        receivers: receivers(),
+        receivers: receivers(&options),
         moods: Arc::new(make_moods(&mut rng, &options)),
         service_down,
         sloppy: rng.chance(500),
@@ -370,6 +415,12 @@ async fn simulate(seed: u64, options: Options) -> World {
             letters = rng.pick(&["x", "xy", "xz", "y", "xyz"]).to_owned();
         }
         oracle.set_now(now);
+        if !is_calm && rng.chance(if options.desks { 50 } else { 0 }) {
+            desks.close_one(&mut rng, now);
+        }
+        for broken in desks.pass(now) {
+            oracle.breaks(broken);
+        }
         let down = !is_calm && we_are_down.iter().any(|i| i.contains(now));
         if !down {
             let n = if is_calm { 1 } else { options.instances };
@@ -392,7 +443,10 @@ async fn simulate(seed: u64, options: Options) -> World {
             }
             futures_util::future::join_all(lives).await;
         }
-        now += minutes(options.every) + TimeDelta::seconds(rng.between(-120, 120));
+        // What has been put off for hours does not need to be looked for every minute.
+        let every = if is_calm { options.every.max(30) } else { options.every };
+        let wobble = 120.min(every * 30);
+        now += minutes(every) + TimeDelta::seconds(rng.between(-wobble, wobble));
     }
     // When it truly began: the first head that was written.
     let started = oracle

@@ -2,6 +2,7 @@
 //! gets new files beside them.
 
 use super::*;
+use crate::engine::case::CaseDoc;
 use crate::engine::record::{End, Record};
 use crate::engine::{ALERTS_FORMATS, AlertsDoc};
 use crate::watch::alert::Reason;
@@ -21,6 +22,8 @@ const HEAD_99: &[u8] = include_bytes!("../../../tests/golden/head-99.json");
 const SEEN_99: &[u8] = include_bytes!("../../../tests/golden/seen-99.bin");
 const ALERTS_99: &[u8] = include_bytes!("../../../tests/golden/alerts-99.json");
 const DELIVERY_99: &[u8] = include_bytes!("../../../tests/golden/delivery-99.json");
+const CASE: &[u8] = include_bytes!("../../../tests/golden/case-1.json");
+const CASE_99: &[u8] = include_bytes!("../../../tests/golden/case-99.json");
 const DELIVERY_ENDED: &[u8] = include_bytes!("../../../tests/golden/delivery-ended-1.json");
 const DELIVERY_FAULTED: &[u8] = include_bytes!("../../../tests/golden/delivery-faulted-1.json");
 
@@ -93,6 +96,14 @@ fn delivery_records_are_read_and_lose_nothing() {
     assert_eq!(Record::decode(DELIVERY_ENDED).unwrap().end, Some(End::Delivered));
     let fault = Record::decode(DELIVERY_FAULTED).unwrap().fault.unwrap();
     assert_eq!(fault.at, after(5));
+}
+
+#[test]
+fn cases_are_read_and_lose_nothing() {
+    kept(CASE, &CaseDoc::decode(CASE).unwrap().encode());
+    let memory = CaseDoc::decode(CASE).unwrap().memory;
+    assert_eq!((memory.case.unwrap().name.as_str(), memory.told), ("SEC-42", 3));
+    assert!(CaseDoc::decode(CASE_99).unwrap_err().contains("format 99"));
 }
 
 #[test]

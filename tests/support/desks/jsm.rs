@@ -1,0 +1,1 @@
+//! Alerts of Jira Service Management.
