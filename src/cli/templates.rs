@@ -208,4 +208,6 @@ fn own_alerts(now: DateTime<Utc>) -> Vec<(&'static str, Alert)> {
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ url = "http://127.0.0.1:9/"
 unsigned = true
 "#;
 
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     let lookup = System::here();
     let input = Input::File { name: "hsmwatch.toml", text: CONFIG };
     let loaded = load(input, &setup::known(), &lookup).unwrap();
@@ -27,7 +27,10 @@ fn setup() -> Setup {
 
 fn receiver(text: &str, header: &str, detail: Detail) -> Receiver {
     let headers = BTreeMap::from([("X-About".to_owned(), header.to_owned())]);
-    let template = Template::compile(text, &headers, "application/json").unwrap();
+    receiver_of(Template::compile(text, &headers, "application/json").unwrap(), detail)
+}
+
+pub(super) fn receiver_of(template: Template, detail: Detail) -> Receiver {
     let format = webhook::Format::Template(template);
     Receiver {
         name: "itsm".to_owned(),
