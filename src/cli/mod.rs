@@ -3,6 +3,7 @@
 mod catalogue;
 mod check;
 mod columns;
+mod credential;
 mod demo;
 mod doctor;
 mod explain;

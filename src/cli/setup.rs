@@ -1,6 +1,7 @@
 //! From configuration to engine: the only place that knows both.
 
 use super::Context;
+use super::credential::credential;
 use super::origin::Origin;
 use super::report::{Stop, talk};
 use crate::azure::blob::BlobStore;
@@ -17,10 +18,9 @@ use crate::local::disk::DiskStore;
 use crate::local::files::LogFiles;
 use crate::local::logs::FileLogs;
 use crate::notify::webhook::template::Part;
-use crate::notify::{self, Kind, Receiver, Settings, links, sign::SigningKey, webhook};
+use crate::notify::{self, Receiver, links, sign::SigningKey};
 use crate::ports::{LogSource, StateStore, Transport};
 use crate::watch::build::{At, Built, RuleProblem, build};
-use crate::watch::fingerprint::{Hash, hex};
 use crate::watch::plan::Timing;
 use crate::watch::presets;
 use crate::watch::row::Row;
@@ -399,31 +399,22 @@ pub(crate) fn told(rule: &Rule, receivers: &[Receiver]) -> Vec<String> {
 }
 
 fn receiver(configured: &config::Receiver) -> Result<Receiver, Stop> {
-    let mut credential = Hash::new("credential");
-    credential.text(configured.url.text.expose_secret());
     let mut keys = Vec::new();
     for secret in &configured.secrets {
-        credential.text(secret.expose_secret());
         keys.push(
             SigningKey::parse(secret.expose_secret())
                 .map_err(|e| Stop::usage(format!("receiver `{}`: {e}", configured.name)))?,
         );
     }
-    let mut credential = hex(&credential.finish());
-    credential.truncate(16);
-    let settings = match configured.kind {
-        Kind::Teams => Settings::Teams,
-        Kind::Slack => Settings::Slack,
-        _ => Settings::Webhook(webhook::Settings::default()),
-    };
     Ok(Receiver {
         name: configured.name.clone(),
-        settings,
+        settings: configured.settings.clone(),
         min_severity: configured.min_severity,
         rules: configured.rules.clone(),
         detail: configured.detail,
         keys,
-        credential,
+        hub_signature: false,
+        credential: credential(configured),
     })
 }
 

@@ -2,11 +2,11 @@
 
 use super::draft::{Draft, DraftReceiver, DraftWorkspace};
 use super::lookup::Lookup;
-use super::model::Source;
+use super::model::{Auth, Source};
 use super::problem::{Fault, Report, Setting};
 use super::text::{Text, checked};
 use super::{address, secret, state, value};
-use crate::notify::Kind;
+use crate::notify::{Kind, Settings, webhook};
 
 const MINIMAL: &str = "the least that works:\n\
     HSMWATCH_WORKSPACE_ID=11111111-2222-3333-4444-555555555555\n\
@@ -79,14 +79,24 @@ pub(super) fn variable(lookup: &dyn Lookup, name: &str) -> Option<Text> {
 }
 
 fn receiver(name: &str, kind: Kind, text: Text, report: &mut Report) -> DraftReceiver {
+    let settings = match kind {
+        Kind::Teams => Some(Settings::Teams),
+        Kind::Slack => Some(Settings::Slack),
+        Kind::Webhook => Some(Settings::Webhook(webhook::Settings::default())),
+        // These need more than an address.
+        Kind::PagerDuty | Kind::JiraServiceManagement | Kind::ServiceNow | Kind::Jira => None,
+    };
     DraftReceiver {
         url: checked(&text, |text| address::receiver(Some(kind), text), report),
         name: Some((name.to_owned(), text.setting)),
-        kind: Some(kind),
+        settings,
         secrets: Vec::new(),
         min_severity: None,
         rules: None,
         allow_networks: Vec::new(),
         detail: None,
+        auth: Some(Auth::None),
+        ca: None,
+        client_certificate: None,
     }
 }

@@ -45,7 +45,7 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// The first 64 KB of the body, as text.
     pub body: String,
-    /// Whether the body came to its end, or to those 64 KB.
+    /// Whether that is all of it: not if it broke off, nor if it goes on after those 64 KB.
     pub whole: bool,
 }
 
@@ -222,8 +222,14 @@ impl Single {
 /// What an answer, or none, means for the alert.
 pub fn judged(kind: Kind, answered: &Answered) -> Verdict {
     match answered {
-        // Slack's word is its body: half of it says neither that all is well nor that this is not Slack.
-        Ok(reply) if kind == Kind::Slack && !reply.whole && (200..300).contains(&reply.status) => {
+        // Slack's word is its body: half of it says neither that all is well nor that this is not Slack. What is no beginning of
+        // that word says it, however it would have gone on.
+        Ok(reply)
+            if kind == Kind::Slack
+                && !reply.whole
+                && "ok".starts_with(reply.body.trim())
+                && (200..300).contains(&reply.status) =>
+        {
             judge_no_answer(NoAnswer::Ambiguous, "the answer broke off")
         }
         Ok(reply) => judge(kind, reply.status, reply.retry_after, &reply.body),

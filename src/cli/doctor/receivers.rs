@@ -36,17 +36,20 @@ async fn one(transport: &HttpTransport, receiver: &config::Receiver) -> Check {
     let reached = reached.unwrap_or_else(|_| {
         Err(TransportError::Connect(format!("not within {} s", WAIT.as_secs())))
     });
-    let kind = receiver.kind.as_str();
+    let kind = receiver.kind().as_str();
     let check = match reached {
         Ok(()) => {
             let by = if receiver.url.loopback { "on this machine" } else { "by TLS" };
-            let unsigned = receiver.kind == Kind::Webhook && receiver.secrets.is_empty();
+            let unsigned = receiver.kind() == Kind::Webhook && receiver.secrets.is_empty();
             let unsigned = if unsigned { "; its alerts are not signed" } else { "" };
             RECEIVER.ok(format!("{kind}, reached {by}; nothing was sent{unsigned}"))
         }
         Err(error @ TransportError::Forbidden(_)) => RECEIVER
             .fail(format!("{kind}: {error}"))
             .cure(Cure::text("change its address, or name its network in `allow_networks`")),
+        Err(error @ TransportError::Unauthorized(_)) => RECEIVER
+            .fail(format!("{kind}: {error}"))
+            .cure(Cure::text("set `client_certificate` to a certificate that it accepts, with its chain and key")),
         Err(error) => RECEIVER.fail(format!("{kind}: {error}")).cure(
             Cure::text("see whether its name can be looked up here, and whether a firewall lets connections out")
                 .and_az(format!("hsmwatch send-test {}", receiver.name)),

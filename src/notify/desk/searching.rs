@@ -25,8 +25,8 @@ pub(super) struct Found {
 pub(super) trait Desk: fmt::Debug + Sync {
     /// Searches for cases of the incident, open or not, newest first, ten at most.
     fn find(&self, about: &About<'_>) -> Ask;
-    /// What was found.
-    fn found(&self, body: &Json) -> Option<Vec<Found>>;
+    /// What was found, and is of the incident: what a search finds is not always what was searched for.
+    fn found(&self, body: &Json, about: &About<'_>) -> Option<Vec<Found>>;
     /// Looks at one case, past any search; with its description if `about.again`.
     fn look(&self, case: &Case, about: &About<'_>) -> Ask;
     /// What was seen.
@@ -162,9 +162,11 @@ impl<'a> Searching<'a> {
             State::Looking(_) => json().and_then(|body| self.desk.looked(&body)).map(|found| {
                 self.looked(found);
             }),
-            State::Finding => json().and_then(|body| self.desk.found(&body)).map(|found| {
-                self.found(found);
-            }),
+            State::Finding => {
+                json().and_then(|body| self.desk.found(&body, &self.about)).map(|found| {
+                    self.found(found);
+                })
+            }
             State::Opening => json().and_then(|body| self.desk.opened(&body)).map(|case| {
                 self.memory.opening = None;
                 self.memory.case = Some(case.clone());
@@ -196,7 +198,7 @@ impl<'a> Searching<'a> {
             let why = if reply.whole {
                 format!("status {}: the answer is not what the documentation says", reply.status)
             } else {
-                "the answer broke off".to_owned()
+                "the answer broke off, or goes on after 64 KB".to_owned()
             };
             self.state = State::Over(Verdict::Retry { after: reply.retry_after, why });
         }
