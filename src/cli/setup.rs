@@ -9,7 +9,7 @@ use crate::azure::identity::for_endpoint;
 use crate::azure::logs::{LogAnalytics, LogAnalyticsOptions, PAUSES, WAIT};
 use crate::azure::storage;
 use crate::config::{
-    self, Config, Input, Known, Lookup as _, Problem, Problems, RulePlace, Source, State,
+    self, Config, Input, Known, Lookup as _, Place, Problem, Problems, RulePlace, Source, State,
     StorageSecret, System,
 };
 use crate::engine::{Engine, LogsLink, Watch, Workspace};
@@ -17,6 +17,7 @@ use crate::http::{Endpoint, HttpTransport};
 use crate::local::disk::DiskStore;
 use crate::local::files::LogFiles;
 use crate::local::logs::FileLogs;
+use crate::notify::webhook::template::Part;
 use crate::notify::{self, Receiver, links, sign::SigningKey};
 use crate::ports::{LogSource, StateStore, Transport};
 use crate::watch::build::{At, Built, RuleProblem, build};
@@ -295,6 +296,16 @@ impl Setup {
             self.config.silent_after,
             instance(),
         ))
+    }
+
+    /// Where a byte of a receiver's template stands.
+    pub(crate) fn template_place(
+        &self,
+        _receiver: &str,
+        _part: &Part,
+        _offset: usize,
+    ) -> Option<Place> {
+        None
     }
 
     /// The times that decide what is asked.
