@@ -138,7 +138,7 @@ fn for_people(parts: &[Part]) -> Map<String, Json> {
 
 /// The alert as a webhook gets it, without links, and with text from the log that nothing takes for an address or a tag.
 fn data(telling: &Telling<'_>) -> Json {
-    let body = webhook::render(telling.alert, telling.detail);
+    let body = webhook::cloud_event::render(telling.alert, telling.detail);
     let mut event = serde_json::from_slice(&body.bytes).unwrap_or(Json::Null);
     let mut data = event.get_mut("data").map(Json::take).unwrap_or_default();
     if let Some(data) = data.as_object_mut() {
