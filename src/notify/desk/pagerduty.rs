@@ -5,7 +5,8 @@ use super::{About, Levels, keyed};
 use crate::notify::exchange::{Act, Ask, Method, Reply};
 use crate::notify::plain::{self, Part, Place, Telling};
 use crate::notify::verdict::{Verdict, judge};
-use crate::notify::{Detail, Kind, limits, links, webhook, wording};
+use crate::notify::webhook::cloud_event;
+use crate::notify::{Detail, Kind, limits, links, wording};
 use crate::watch::own;
 use chrono::SecondsFormat;
 use secrecy::{ExposeSecret, SecretString};
@@ -138,7 +139,7 @@ fn for_people(parts: &[Part]) -> Map<String, Json> {
 
 /// The alert as a webhook gets it, without links, and with text from the log that nothing takes for an address or a tag.
 fn data(telling: &Telling<'_>) -> Json {
-    let body = webhook::cloud_event::render(telling.alert, telling.detail);
+    let body = cloud_event::render(telling.alert, telling.detail);
     let mut event = serde_json::from_slice(&body.bytes).unwrap_or(Json::Null);
     let mut data = event.get_mut("data").map(Json::take).unwrap_or_default();
     if let Some(data) = data.as_object_mut() {
