@@ -300,3 +300,6 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
