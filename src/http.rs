@@ -1,40 +1,50 @@
 //! Sends alerts over HTTP: one POST, one answer, no redirects, and only to addresses that a receiver may have.
 
 mod address;
+mod answer;
 mod auth;
+mod client;
 mod guard;
+mod oauth;
 mod probe;
+mod proof;
+mod tls;
 mod token;
 
 pub use address::{Endpoint, EndpointError};
+pub use answer::MAX_REPLY;
 pub use auth::{Auth, OAuth2};
 pub use token::{Token, TokenError, TokenSource};
 
 use crate::ports::{self, Reply, Request, Transport, TransportError};
 use crate::wire::{cause, clean, retry_after};
 use address::Address;
+use answer::Failure;
 use async_trait::async_trait;
 use chrono::Utc;
-use guard::{Policy, Refused};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, ClientBuilder};
+use client::{Clients, Line};
+use guard::Refused;
+use oauth::TokenEndpoint;
+use proof::{Proof, Shown};
+use reqwest::Client;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
-use url::{Host, Url};
+use tls::Tls;
+use tokio::time::Instant;
 
-/// No receiver is waited for longer, from the first packet to the last byte that is read.
+/// No receiver is waited for longer, from the first packet to the last byte that is read: its token included, and a second
+/// call where that token has expired.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most of an answer that is read.
-pub const MAX_REPLY: usize = 64 << 10;
+/// A call is not begun with less time than this.
+const LEAST: Duration = Duration::from_secs(2);
 
 /// Why a transport cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// A URL cannot be a receiver's.
+    /// A receiver cannot be called like this.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// No TLS: mostly because the system has no CA certificates.
@@ -45,163 +55,186 @@ pub enum HttpError {
 /// Receivers over HTTP.
 #[derive(Debug)]
 pub struct HttpTransport {
-    receivers: BTreeMap<String, (Address, Client)>,
+    receivers: BTreeMap<String, Receiver>,
+}
+
+/// The way to one receiver.
+#[derive(Debug)]
+struct Receiver {
+    address: Address,
+    line: Line,
+    client: Client,
+    proof: Proof,
 }
 
 impl HttpTransport {
     /// Knows receivers by name. Connects to none yet.
     pub fn new(endpoints: BTreeMap<String, Endpoint>) -> Result<Self, HttpError> {
-        let mut clients: BTreeMap<Policy, Client> = BTreeMap::new();
+        let mut clients = Clients::default();
         let mut receivers = BTreeMap::new();
-        for (receiver, endpoint) in endpoints {
-            let address = match Address::new(endpoint) {
-                Ok(address) => address,
-                Err(problem) => return Err(EndpointError { receiver, problem }.into()),
-            };
-            // Each client loads the CA certificates: receivers of one policy share it.
-            let client = match clients.get(&address.policy) {
-                Some(client) => client.clone(),
-                None => client(&address.policy).map_err(|e| HttpError::Client(cause(e)))?,
-            };
-            clients.insert(address.policy.clone(), client.clone());
-            receivers.insert(receiver, (address, client));
+        for (name, endpoint) in endpoints {
+            let receiver = receiver(endpoint, &mut clients).map_err(|error| match error {
+                Bad::Problem(problem) => EndpointError { receiver: name.clone(), problem }.into(),
+                Bad::Client(error) => HttpError::Client(cause(error)),
+            })?;
+            receivers.insert(name, receiver);
         }
         Ok(Self { receivers })
     }
 }
 
-fn client(policy: &Policy) -> Result<Client, reqwest::Error> {
-    client_builder(policy).build()
+/// Why a receiver cannot be called.
+enum Bad {
+    Problem(String),
+    Client(reqwest::Error),
 }
 
-fn client_builder(policy: &Policy) -> ClientBuilder {
-    Client::builder()
-        .user_agent(concat!("hsmwatch/", env!("CARGO_PKG_VERSION")))
-        .timeout(TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        // A proxy would look names up for itself, past the guard.
-        .no_proxy()
-        .no_gzip()
-        // A kept connection that the receiver has closed meanwhile would make a POST's fate unknown. Alerts are rare.
-        .pool_max_idle_per_host(0)
-        .dns_resolver(Guard(policy.clone()))
-}
-
-/// Looks names up and lets only allowed addresses through, so that the connection goes to an address that was checked.
-struct Guard(Policy);
-
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.0.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let mut refused = None;
-            let mut allowed = Vec::new();
-            for address in found {
-                match policy.check(address.ip()) {
-                    Ok(()) => allowed.push(address),
-                    Err(why) => refused = Some(why),
-                }
-            }
-            match refused {
-                Some(why) if allowed.is_empty() => Err(why.into()),
-                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
-        })
+impl<T: Into<String>> From<T> for Bad {
+    fn from(problem: T) -> Self {
+        Self::Problem(problem.into())
     }
+}
+
+fn receiver(endpoint: Endpoint, clients: &mut Clients) -> Result<Receiver, Bad> {
+    let Endpoint { url, allow_networks, auth, ca, client_certificate } = endpoint;
+    let address = Address::new("url", &url, allow_networks.clone())?;
+    let tls = Tls::new(ca, client_certificate)?;
+    let line = Line { policy: address.policy.clone(), tls: tls.clone() };
+    let client = clients.get(&line).map_err(Bad::Client)?;
+    let proof = Proof::new(auth, |who| {
+        let address = Address::new("token_url", &who.token_url, allow_networks)?;
+        // Whoever vouches for the receiver may vouch for its token endpoint, but often that is a public one.
+        let line = Line { policy: address.policy.clone(), tls: tls.and_system() };
+        let client = clients.get(&line).map_err(cause)?;
+        Ok(Arc::new(TokenEndpoint::new(address, line, client, who)))
+    })?;
+    Ok(Receiver { address, line, client, proof })
 }
 
 #[async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, call: Request) -> Result<Reply, TransportError> {
-        let Some((address, client)) = self.receivers.get(&call.receiver) else {
-            return Err(TransportError::Forbidden(format!(
-                "no receiver `{}` is configured",
-                call.receiver
-            )));
-        };
-        if let Some(Err(why)) = literal(&address.url).map(|ip| address.policy.check(ip)) {
+        let receiver = self.receiver(&call.receiver)?;
+        if let Some(why) = receiver.address.refused() {
             return Err(forbidden(&call.receiver, why));
         }
-        let method = match call.method {
-            ports::Method::Get => reqwest::Method::GET,
-            ports::Method::Post => reqwest::Method::POST,
-            ports::Method::Patch => reqwest::Method::PATCH,
-            ports::Method::Put => reqwest::Method::PUT,
+        let deadline = Instant::now() + TIMEOUT;
+        let shown = receiver.shown(deadline).await?;
+        let reply = receiver.call(&call, shown.as_ref(), deadline).await?;
+        let Some(shown) = shown.filter(|_| matches!(reply.status, 401 | 403)) else {
+            return Ok(reply);
         };
-        let Some(url) = address.with(&call.path) else {
+        // A token out of memory may have been revoked, or have expired before its time. Nothing was taken: once more, with
+        // one that was not there before. That one's refusal is an answer.
+        if !receiver.proof.refused(&shown).await {
+            return Ok(reply);
+        }
+        let shown = receiver.shown(deadline).await?;
+        if deadline.saturating_duration_since(Instant::now()) < LEAST {
+            let why = "the token had expired, and fetching another took too long";
+            return Err(TransportError::Connect(why.to_owned()));
+        }
+        receiver.call(&call, shown.as_ref(), deadline).await
+    }
+}
+
+impl HttpTransport {
+    fn receiver(&self, name: &str) -> Result<&Receiver, TransportError> {
+        self.receivers
+            .get(name)
+            .ok_or_else(|| TransportError::Forbidden(format!("no receiver `{name}` is configured")))
+    }
+}
+
+impl Receiver {
+    /// What proves who calls. Without it, nothing is sent.
+    async fn shown(&self, deadline: Instant) -> Result<Option<Shown>, TransportError> {
+        self.proof.show(deadline).await.map_err(|error| match error {
+            TokenError::Denied(why) => TransportError::Unauthorized(clean(&why)),
+            TokenError::Unavailable(why) => TransportError::Connect(clean(&why)),
+        })
+    }
+
+    /// One call, one answer.
+    async fn call(
+        &self,
+        call: &Request,
+        shown: Option<&Shown>,
+        deadline: Instant,
+    ) -> Result<Reply, TransportError> {
+        let Some(url) = self.address.with(&call.path) else {
             let why = format!("receiver `{}`: a path that leads elsewhere", call.receiver);
             return Err(TransportError::Forbidden(why));
         };
-        let mut request = client.request(method, url);
-        if let Some(body) = call.body {
-            request = request.header(CONTENT_TYPE, &*body.content_type).body(body.bytes);
-        }
-        for (name, value) in call.headers {
-            request = request.header(name, value);
-        }
-        let mut response = request.send().await.map_err(|error| match refusal(&error) {
-            Some(why) => forbidden(&call.receiver, why),
-            // A request that could not even be built was not sent either.
-            None if error.is_connect() || error.is_builder() => {
-                TransportError::Connect(cause(error))
-            }
-            None => TransportError::Ambiguous(cause(error)),
+        let headers = headers(call, shown).map_err(|name| {
+            TransportError::Connect(format!("the header `{name}` cannot be sent"))
         })?;
+        let mut request = self
+            .client
+            .request(method(call.method), url)
+            .headers(headers)
+            .timeout(deadline.saturating_duration_since(Instant::now()));
+        if let Some(body) = &call.body {
+            request = request.body(body.bytes.clone());
+        }
+        let response =
+            request.send().await.map_err(|error| match Failure::of(error, &self.line.tls) {
+                Failure::Refused(why) => forbidden(&call.receiver, why),
+                Failure::Certificate(why) => TransportError::Unauthorized(why),
+                Failure::Unsent(why) => TransportError::Connect(why),
+                Failure::Unknown(why) => TransportError::Ambiguous(why),
+            })?;
         #[expect(
             clippy::disallowed_methods,
             reason = "only where the answer has no date of its own"
         )]
         let retry_after = retry_after(response.headers(), Utc::now());
         let status = response.status().as_u16();
-        let mut body = Vec::new();
-        // The status is the answer: a body that breaks off, or never ends, does not change it.
-        let whole = loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break true,
-                Err(_) => break false,
-            }
-            if body.len() >= MAX_REPLY {
-                break true;
-            }
-        };
-        body.truncate(MAX_REPLY);
-        let body = String::from_utf8_lossy(&body).into_owned();
+        let (body, whole) = answer::read(response).await;
+        let mut body = String::from_utf8_lossy(&body).into_owned();
+        // What is no success is quoted to people, and some servers repeat what they were shown.
+        if let Some(shown) = shown
+            && !(200..300).contains(&status)
+        {
+            body = proof::without(body, &shown.secrets);
+        }
         Ok(Reply { status, retry_after, body, whole })
     }
 }
 
-/// The address in a URL. Names are checked by the resolver, which is never asked for a literal address.
-fn literal(url: &Url) -> Option<IpAddr> {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-        Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-        _ => None,
+const fn method(method: ports::Method) -> reqwest::Method {
+    match method {
+        ports::Method::Get => reqwest::Method::GET,
+        ports::Method::Post => reqwest::Method::POST,
+        ports::Method::Patch => reqwest::Method::PATCH,
+        ports::Method::Put => reqwest::Method::PUT,
     }
+}
+
+/// The headers of a call, or the name of one that no request can carry. What proves who calls stands in place of any other
+/// header of its name.
+fn headers(call: &Request, shown: Option<&Shown>) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    if let Some(body) = &call.body {
+        let value = body.content_type.parse().map_err(|_| CONTENT_TYPE.to_string())?;
+        headers.insert(CONTENT_TYPE, value);
+    }
+    for (name, value) in &call.headers {
+        let bad = || clean(name);
+        let name: HeaderName = name.parse().map_err(|_| bad())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+        // Some carry a key; none needs to be shown.
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    if let Some(Shown { name, value, .. }) = shown {
+        headers.insert(name.clone(), value.clone());
+    }
+    Ok(headers)
 }
 
 fn forbidden(receiver: &str, why: Refused) -> TransportError {
-    let cure = if why.curable {
-        "; if it is meant to be there, name its network in `allow_networks`"
-    } else {
-        ""
-    };
-    TransportError::Forbidden(clean(&format!("receiver `{receiver}` leads to {why}{cure}")))
-}
-
-/// The guard's word, if it was the guard that prevented a connection.
-fn refusal(error: &reqwest::Error) -> Option<Refused> {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(refused) = error.downcast_ref::<Refused>() {
-            return Some(*refused);
-        }
-        next = error.source();
-    }
-    None
+    TransportError::Forbidden(clean(&format!("receiver `{receiver}` leads to {}", why.with_cure())))
 }
 
 #[cfg(test)]
@@ -263,8 +296,8 @@ mod tests {
     async fn names_are_checked_by_the_resolver() {
         // `localhost`, as if some public name led to this machine.
         let mut transport = transport("https://localhost/hook?sig=s3cret", &[]).unwrap();
-        let (_, client) = transport.receivers.get_mut("itsm").unwrap();
-        *client = super::client(&Policy::default()).unwrap();
+        let line = Line { policy: guard::Policy::default(), tls: Tls::default() };
+        transport.receivers.get_mut("itsm").unwrap().client = line.builder().build().unwrap();
         let error = send(&transport).await;
         let expected = "receiver `itsm` leads to a loopback address";
         assert_eq!(error, TransportError::Forbidden(expected.into()));

@@ -182,6 +182,9 @@ pub enum TransportError {
     /// It may or may not have arrived.
     #[error("no answer: {0}")]
     Ambiguous(String),
+    /// There is nothing to prove who calls, or its certificate is not accepted: nothing was sent, and someone must mend it.
+    #[error("not authorized: {0}")]
+    Unauthorized(String),
 }
 
 /// What came of a call, as an exchange takes it.
@@ -190,6 +193,7 @@ pub fn answered(sent: Result<Reply, TransportError>) -> Answered {
         TransportError::Forbidden(why) => (NoAnswer::Forbidden, why),
         TransportError::Connect(why) => (NoAnswer::Connect, why),
         TransportError::Ambiguous(why) => (NoAnswer::Ambiguous, why),
+        TransportError::Unauthorized(why) => (NoAnswer::Unauthorized, why),
     })
 }
 

@@ -1,11 +1,11 @@
 //! A receiver's URL: what may be one, and that it is sent as it was written.
 
 use super::auth::Auth;
-use super::guard::Policy;
+use super::guard::{Policy, Refused};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use url::{Host, Position, Url};
 
 /// Where a receiver is, and how it is spoken to. [`Default`] has no URL, which is no receiver's.
@@ -23,14 +23,14 @@ pub struct Endpoint {
     pub client_certificate: Option<SecretString>,
 }
 
-/// Why a URL cannot be a receiver's. Never carries the URL.
+/// Why a receiver cannot be called like this. Never carries a URL or a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("receiver `{receiver}`: {problem}")]
 pub struct EndpointError {
     /// The receiver.
     pub receiver: String,
-    /// What is wrong with its URL, and the cure.
-    pub problem: &'static str,
+    /// What is wrong, by the name of the key, and the cure.
+    pub problem: String,
 }
 
 /// A URL that was looked at.
@@ -46,31 +46,26 @@ impl fmt::Debug for Address {
 }
 
 impl Address {
-    pub(super) fn new(endpoint: Endpoint) -> Result<Self, &'static str> {
-        let text = endpoint.url.expose_secret();
-        let url = Url::parse(text).map_err(|_| "`url` is not a URL")?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("`url` must not carry a user name or password");
-        }
-        if url.fragment().is_some() {
-            return Err("`url` must not have a `#` part: it is never sent");
-        }
-        let loopback = plainly_loopback(&url, text);
-        match url.scheme() {
-            "https" => {}
-            "http" if loopback => {}
-            "http" => return Err("`url` must be https (http only for a receiver on this machine)"),
-            _ => return Err("`url` must be https"),
-        }
-        // Teams signs the query as it is written: a URL that the parser would mend is not ours to send.
-        if url[Position::BeforePath..] != after_host(text) {
-            return Err(
-                "`url` holds characters that a URL must percent-encode: copy it as the receiver shows it",
-            );
-        }
-        let mut allow_networks = endpoint.allow_networks;
+    /// `key` is what the configuration calls the URL, for the problem.
+    pub(super) fn new(
+        key: &str,
+        url: &SecretString,
+        mut allow_networks: Vec<IpNet>,
+    ) -> Result<Self, String> {
+        let (url, loopback) =
+            checked(url.expose_secret()).map_err(|why| format!("`{key}` {why}"))?;
         allow_networks.sort();
         Ok(Self { url, policy: Policy { allow_networks, loopback } })
+    }
+
+    /// Whether the address itself is refused. Names are checked by the resolver, which is never asked for a literal address.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        let ip = match self.url.host()? {
+            Host::Ipv4(ip) => IpAddr::V4(ip),
+            Host::Ipv6(ip) => IpAddr::V6(ip),
+            Host::Domain(_) => return None,
+        };
+        self.policy.check(ip).err()
     }
 
     /// The URL with a path, and perhaps a query, appended; `None` if that would lead to another host, out of the address's
@@ -85,6 +80,31 @@ impl Address {
         let url = Url::parse(&text).ok()?;
         (path.starts_with(['/', '?']) && url.as_str() == text).then_some(url)
     }
+}
+
+/// The URL, and whether it is plainly one of this machine.
+fn checked(text: &str) -> Result<(Url, bool), &'static str> {
+    let url = Url::parse(text).map_err(|_| "is not a URL")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not carry a user name or password");
+    }
+    if url.fragment().is_some() {
+        return Err("must not have a `#` part: it is never sent");
+    }
+    let loopback = plainly_loopback(&url, text);
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        "http" => return Err("must be https (http only on this machine)"),
+        _ => return Err("must be https"),
+    }
+    // Teams signs the query as it is written: a URL that the parser would mend is not ours to send.
+    if url[Position::BeforePath..] != after_host(text) {
+        return Err(
+            "holds characters that a URL must percent-encode: copy it as the receiver shows it",
+        );
+    }
+    Ok((url, loopback))
 }
 
 /// Whether the URL names this machine in so many words. `127.1` and `2130706433` mean it too, but nobody writes them
@@ -120,8 +140,8 @@ fn after_host(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn address(url: &str) -> Result<Address, &'static str> {
-        Address::new(Endpoint { url: url.to_owned().into(), ..Endpoint::default() })
+    fn address(url: &str) -> Result<Address, String> {
+        Address::new("url", &url.to_owned().into(), Vec::new())
     }
 
     #[test]

@@ -31,6 +31,18 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+impl Refused {
+    /// What it is, and what to do if it is meant.
+    pub(super) fn with_cure(self) -> String {
+        let cure = if self.curable {
+            "; if it is meant to be there, name its network in `allow_networks`"
+        } else {
+            ""
+        };
+        format!("{self}{cure}")
+    }
+}
+
 impl Policy {
     /// Whether a connection to `ip` may be made.
     pub(super) fn check(&self, ip: IpAddr) -> Result<(), Refused> {

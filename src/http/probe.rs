@@ -1,8 +1,9 @@
 //! Goes as far as a receiver's door and turns round: name, address guard, connection and TLS, and not a byte of HTTP. It is
 //! the same client that alerts are sent with, save that its connections end as soon as they are made.
 
-use super::guard::Policy;
-use super::{HttpTransport, cause, client_builder, forbidden, literal, refusal};
+use super::answer::{Failure, find};
+use super::client::Line;
+use super::{HttpTransport, Receiver, cause, forbidden};
 use crate::ports::TransportError;
 use std::error::Error;
 use std::fmt;
@@ -67,44 +68,32 @@ where
 impl HttpTransport {
     /// Whether a connection to a receiver can be made, TLS included. Nothing is asked of it, and nothing sent.
     pub async fn reach(&self, receiver: &str) -> Result<(), TransportError> {
-        let Some((address, _)) = self.receivers.get(receiver) else {
-            return Err(TransportError::Forbidden(format!(
-                "no receiver `{receiver}` is configured"
-            )));
-        };
-        if let Some(Err(why)) = literal(&address.url).map(|ip| address.policy.check(ip)) {
+        let Receiver { address, line, .. } = self.receiver(receiver)?;
+        if let Some(why) = address.refused() {
             return Err(forbidden(receiver, why));
         }
-        let client = probing(&address.policy).map_err(|e| TransportError::Connect(cause(e)))?;
+        let client = probing(line).map_err(|e| TransportError::Connect(cause(e)))?;
         match client.head(address.url.clone()).send().await {
-            Err(error) if reached(&error) => Ok(()),
-            Err(error) => Err(match refusal(&error) {
-                Some(why) => forbidden(receiver, why),
-                None => TransportError::Connect(cause(error)),
+            Err(error) if find::<Reached>(&error).is_some() => Ok(()),
+            Err(error) => Err(match Failure::of(error, &line.tls) {
+                Failure::Refused(why) => forbidden(receiver, why),
+                Failure::Certificate(why) => TransportError::Unauthorized(why),
+                Failure::Unsent(why) | Failure::Unknown(why) => TransportError::Connect(why),
             }),
             Ok(_) => Err(TransportError::Ambiguous("it was asked, and should not".to_owned())),
         }
     }
 }
 
-fn probing(policy: &Policy) -> Result<reqwest::Client, reqwest::Error> {
-    client_builder(policy).connector_layer(HangUp).build()
-}
-
-fn reached(error: &reqwest::Error) -> bool {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if error.is::<Reached>() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+fn probing(line: &Line) -> Result<reqwest::Client, reqwest::Error> {
+    line.builder().connector_layer(HangUp).build()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Endpoint;
+    use super::super::guard::Policy;
+    use super::super::tls::Tls;
     use super::*;
     use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
@@ -145,12 +134,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         // Not by its guard: the handshake itself is looked at.
-        let client = probing(&Policy { loopback: true, ..Policy::default() }).unwrap();
+        let policy = Policy { loopback: true, ..Policy::default() };
+        let client = probing(&Line { policy, tls: Tls::default() }).unwrap();
         let url = format!("https://localhost:{port}/");
         let (sent, ()) = tokio::join!(client.head(url).send(), async {
             drop(listener.accept().await.unwrap());
         });
         let error = sent.unwrap_err();
-        assert!(error.is_connect() && !reached(&error), "{error:?}");
+        assert!(error.is_connect() && find::<Reached>(&error).is_none(), "{error:?}");
     }
 }

@@ -4,6 +4,8 @@
 
 use super::desk::{self, Memory};
 use super::verdict::{NoAnswer, Verdict, judge, judge_no_answer};
+use super::webhook::Made;
+use super::webhook::template::Fault;
 use super::{Body, Kind, Receiver, Settings};
 use crate::watch::alert::Alert;
 use chrono::{DateTime, Utc};
@@ -43,7 +45,7 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// The first 64 KB of the body, as text.
     pub body: String,
-    /// Whether the body came to its end, or to those 64 KB.
+    /// Whether that is all of it: not if it broke off, nor if it goes on after those 64 KB.
     pub whole: bool,
 }
 
@@ -166,6 +168,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Why the alert goes out in the default format in place of the configured one, if it does.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Single(single) => single.fault.as_ref(),
+            Self::Desk(_) => None,
+        }
+    }
+
     /// What is to be remembered, whatever is done next.
     pub fn memory(&self) -> Memory {
         match self {
@@ -181,13 +191,15 @@ pub struct Single {
     kind: Kind,
     ask: Option<Ask>,
     verdict: Option<Verdict>,
+    fault: Option<Fault>,
 }
 
 impl Single {
     fn new(errand: &Errand<'_>) -> Self {
         let Errand { receiver, alert, at, .. } = *errand;
-        let body = super::render(receiver, alert);
-        let headers = super::headers(receiver, &alert.id, at, &body);
+        let Made { body, headers: own, fault } = super::message(receiver, alert);
+        let mut headers = super::headers(receiver, &alert.id, at, &body);
+        headers.extend(own);
         let ask = Ask {
             act: Act::Tell,
             method: Method::Post,
@@ -195,7 +207,7 @@ impl Single {
             body: Some(body),
             headers,
         };
-        Self { kind: receiver.kind(), ask: Some(ask), verdict: None }
+        Self { kind: receiver.kind(), ask: Some(ask), verdict: None, fault }
     }
 
     fn step(&mut self) -> Step {
@@ -210,8 +222,14 @@ impl Single {
 /// What an answer, or none, means for the alert.
 pub fn judged(kind: Kind, answered: &Answered) -> Verdict {
     match answered {
-        // Slack's word is its body: half of it says neither that all is well nor that this is not Slack.
-        Ok(reply) if kind == Kind::Slack && !reply.whole && (200..300).contains(&reply.status) => {
+        // Slack's word is its body: half of it says neither that all is well nor that this is not Slack. What is no beginning of
+        // that word says it, however it would have gone on.
+        Ok(reply)
+            if kind == Kind::Slack
+                && !reply.whole
+                && "ok".starts_with(reply.body.trim())
+                && (200..300).contains(&reply.status) =>
+        {
             judge_no_answer(NoAnswer::Ambiguous, "the answer broke off")
         }
         Ok(reply) => judge(kind, reply.status, reply.retry_after, &reply.body),

@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub mod backoff;
+pub mod captured;
 pub mod content;
 pub mod desk;
 pub mod exchange;
@@ -17,6 +18,8 @@ pub mod limits;
 pub mod links;
 pub mod operations;
 mod percent;
+pub mod plain;
+pub mod proof;
 pub mod sign;
 pub mod slack;
 pub mod teams;
@@ -230,6 +233,8 @@ pub struct Receiver {
     pub detail: Detail,
     /// Signing keys, newest first; none: unsigned.
     pub keys: Vec<sign::SigningKey>,
+    /// Whether `X-Hub-Signature-256` is sent, too.
+    pub hub_signature: bool,
     /// Changes whenever the address or a secret changes, and tells nothing of either: 16 hex digits of a keyed hash.
     pub credential: String,
 }
@@ -284,6 +289,10 @@ pub fn headers(
         ("webhook-timestamp".to_owned(), seconds.to_string()),
     ];
     headers.extend(signature.map(|value| ("webhook-signature".to_owned(), value)));
+    // It holds one signature, so the newest secret's: whoever verifies it changes the secret in the same moment as we do.
+    let hub = receiver.keys.first().filter(|_| receiver.hub_signature);
+    let hub = hub.and_then(|key| sign::hub_signature(&body.bytes, key));
+    headers.extend(hub.map(|value| (sign::HUB_HEADER.to_owned(), value)));
     headers
 }
 

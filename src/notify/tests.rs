@@ -13,6 +13,7 @@ fn receiver(kind: Kind) -> Receiver {
         rules: None,
         detail: Detail::Full,
         keys: Vec::new(),
+        hub_signature: false,
         credential: "0123456789abcdef".to_owned(),
     }
 }

@@ -47,6 +47,9 @@ async fn one(transport: &HttpTransport, receiver: &config::Receiver) -> Check {
         Err(error @ TransportError::Forbidden(_)) => RECEIVER
             .fail(format!("{kind}: {error}"))
             .cure(Cure::text("change its address, or name its network in `allow_networks`")),
+        Err(error @ TransportError::Unauthorized(_)) => RECEIVER
+            .fail(format!("{kind}: {error}"))
+            .cure(Cure::text("set `client_certificate` to a certificate that it accepts, with its chain and key")),
         Err(error) => RECEIVER.fail(format!("{kind}: {error}")).cure(
             Cure::text("see whether its name can be looked up here, and whether a firewall lets connections out")
                 .and_az(format!("hsmwatch send-test {}", receiver.name)),

@@ -6,10 +6,12 @@
 //! exchange first asks what there is, and an attempt to open a case whose fate is not known is never repeated before a search
 //! would show what came of it.
 
+mod details;
 mod keyed;
 mod searching;
 
 use super::exchange::{Answered, Ask, Errand, Step};
+use super::plain::Telling;
 use super::{Detail, Kind, Receiver};
 use crate::watch::alert::Alert;
 use crate::watch::own;
@@ -177,6 +179,18 @@ impl<'a> About<'a> {
     pub fn key(&self) -> &'a str {
         &self.alert.incident_key
     }
+
+    /// What the texts of the case are made from.
+    fn telling<'b>(&'b self, former: Option<&'b Case>) -> Telling<'b> {
+        Telling {
+            alert: self.alert,
+            detail: self.detail,
+            nth: self.nth,
+            previous: self.previous.as_ref().map(|told| (told.alert.as_str(), told.time)),
+            former: former.map(|case| case.name.as_str()),
+            cleans_up: self.goal == Goal::Resolve && !own::is_well_again(self.alert),
+        }
+    }
 }
 
 /// Audit events are never resolved: only a person can say that a deletion was meant. Conditions of hsmwatch itself are, when
@@ -286,3 +300,6 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

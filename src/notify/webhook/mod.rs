@@ -2,6 +2,8 @@
 
 use super::{Body, Detail};
 use crate::watch::alert::Alert;
+use crate::watch::own;
+use crate::watch::severity::Severity;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::fmt;
 use std::str::FromStr;
@@ -132,6 +134,12 @@ pub fn make(settings: &Settings, receiver: &str, alert: &Alert, detail: Detail) 
             Made { body, headers: rendered.headers, fault }
         }
     }
+}
+
+/// How bad what is told is: of an alert that says that a condition of hsmwatch itself is over, how bad that was, so that those
+/// who compare the two find the same.
+fn told_severity(alert: &Alert) -> Severity {
+    own::condition(alert).map_or(alert.rule.severity, own::Condition::severity)
 }
 
 /// A time as bodies spell it: without a fraction if there is none, else with all seven digits.

@@ -397,7 +397,7 @@ impl Desk for Jira {
     fn cases(&self) -> Vec<Case> {
         let case = |issue: &Issue| {
             let labels = issue.fields["labels"].as_array().map_or(&[][..], Vec::as_slice);
-            let key = labels.iter().filter_map(|l| l.as_str()?.strip_prefix("hsmwatch-")).next();
+            let key = labels.iter().find_map(|l| l.as_str()?.strip_prefix("hsmwatch-"));
             Case {
                 key: key.unwrap_or_default().to_owned(),
                 id: issue.id.to_string(),
