@@ -1,14 +1,11 @@
 //! Exchanges with desks as the fakes play them, with answers that get lost and people who do what they like.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "../../../tests/support/desks/mod.rs"]
-#[expect(dead_code, reason = "the black-box tests use more of them")]
-mod fakes;
-
 mod bodies;
 mod life;
 mod lost;
 
+use super::fakes::{self, Desk as _};
 use super::*;
 use crate::notify::exchange::{Act, Method, Reply};
 use crate::notify::samples::{self, t};
@@ -91,7 +88,6 @@ impl World {
             detail: Detail::Full,
             keys: Vec::new(),
             credential: String::new(),
-            hub_signature: false,
         };
         Self {
             receiver,
