@@ -26,6 +26,8 @@ mod setup;
 mod span;
 mod status;
 mod supply;
+mod templates;
+mod test_alert;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};

@@ -43,4 +43,5 @@ mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod tickets;
 mod verbs;
