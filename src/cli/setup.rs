@@ -1,6 +1,8 @@
 //! From configuration to engine: the only place that knows both.
 
 use super::Context;
+use super::credential::credential;
+use super::identity::managed_identity;
 use super::origin::Origin;
 use super::report::{Stop, talk};
 use crate::azure::blob::BlobStore;
@@ -8,24 +10,25 @@ use crate::azure::identity::for_endpoint;
 use crate::azure::logs::{LogAnalytics, LogAnalyticsOptions, PAUSES, WAIT};
 use crate::azure::storage;
 use crate::config::{
-    self, Config, Input, Known, Lookup as _, Problem, Problems, RulePlace, Source, State,
+    self, Config, Input, Known, Lookup as _, Place, Problem, Problems, RulePlace, Source, State,
     StorageSecret, System,
 };
 use crate::engine::{Engine, LogsLink, Watch, Workspace};
-use crate::http::{Endpoint, HttpTransport};
+use crate::http::{Auth, Endpoint, HttpTransport, OAuth2};
 use crate::local::disk::DiskStore;
 use crate::local::files::LogFiles;
 use crate::local::logs::FileLogs;
-use crate::notify::{self, Kind, Receiver, Settings, links, sign::SigningKey, webhook};
+use crate::notify::webhook::template::Part;
+use crate::notify::{self, Receiver, links, sign::SigningKey};
 use crate::ports::{LogSource, StateStore, Transport};
 use crate::watch::build::{At, Built, RuleProblem, build};
-use crate::watch::fingerprint::{Hash, hex};
 use crate::watch::plan::Timing;
 use crate::watch::presets;
 use crate::watch::row::Row;
 use crate::watch::rule::Rule;
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::sync::Arc;
@@ -214,16 +217,40 @@ impl Setup {
             .config
             .receivers
             .iter()
-            .map(|receiver| {
-                let endpoint = Endpoint {
-                    url: receiver.url.text.clone(),
-                    allow_networks: receiver.allow_networks.clone(),
-                    ..Endpoint::default()
-                };
-                (receiver.name.clone(), endpoint)
-            })
-            .collect();
+            .map(|receiver| Ok((receiver.name.clone(), self.endpoint(receiver)?)))
+            .collect::<Result<_, Stop>>()?;
         HttpTransport::new(endpoints).map_err(|e| Stop::usage(e.to_string()))
+    }
+
+    /// Where a receiver is, and how it is spoken to.
+    fn endpoint(&self, receiver: &config::Receiver) -> Result<Endpoint, Stop> {
+        let auth = match receiver.auth.clone() {
+            config::Auth::None => Auth::None,
+            config::Auth::Bearer { token } => Auth::Bearer(token),
+            config::Auth::Basic { username, password } => Auth::Basic { user: username, password },
+            config::Auth::Header { name, value } => Auth::Header { name, value },
+            config::Auth::OAuth2 { token_url, client_id, client_secret, scope, audience } => {
+                let token_url = token_url.as_str().into();
+                Auth::OAuth2(OAuth2 { token_url, client_id, client_secret, scope, audience })
+            }
+            config::Auth::ManagedIdentity { audience, client_id } => {
+                let bad = |why: &dyn fmt::Display| {
+                    Stop::usage(format!("receiver `{}`: {why}", receiver.name))
+                };
+                let url = Url::parse(receiver.url.text.expose_secret()).map_err(|e| bad(&e))?;
+                let cloud = self.config.cloud;
+                let lookup = |name: &str| self.lookup.var(name);
+                managed_identity(&url, &audience, client_id.as_deref(), cloud, lookup)
+                    .map_err(|e| bad(&e))?
+            }
+        };
+        Ok(Endpoint {
+            url: receiver.url.text.clone(),
+            allow_networks: receiver.allow_networks.clone(),
+            auth,
+            ca: receiver.ca.clone(),
+            client_certificate: receiver.client_certificate.clone(),
+        })
     }
 
     /// What variables mean.
@@ -295,6 +322,16 @@ impl Setup {
             self.config.silent_after,
             instance(),
         ))
+    }
+
+    /// Where a byte of a receiver's template stands.
+    pub(crate) fn template_place(
+        &self,
+        _receiver: &str,
+        _part: &Part,
+        _offset: usize,
+    ) -> Option<Place> {
+        None
     }
 
     /// The times that decide what is asked.
@@ -388,31 +425,21 @@ pub(crate) fn told(rule: &Rule, receivers: &[Receiver]) -> Vec<String> {
 }
 
 fn receiver(configured: &config::Receiver) -> Result<Receiver, Stop> {
-    let mut credential = Hash::new("credential");
-    credential.text(configured.url.text.expose_secret());
     let mut keys = Vec::new();
     for secret in &configured.secrets {
-        credential.text(secret.expose_secret());
         keys.push(
             SigningKey::parse(secret.expose_secret())
                 .map_err(|e| Stop::usage(format!("receiver `{}`: {e}", configured.name)))?,
         );
     }
-    let mut credential = hex(&credential.finish());
-    credential.truncate(16);
-    let settings = match configured.kind {
-        Kind::Teams => Settings::Teams,
-        Kind::Slack => Settings::Slack,
-        _ => Settings::Webhook(webhook::Settings::default()),
-    };
     Ok(Receiver {
         name: configured.name.clone(),
-        settings,
+        settings: configured.settings.clone(),
         min_severity: configured.min_severity,
         rules: configured.rules.clone(),
         detail: configured.detail,
         keys,
-        credential,
+        credential: credential(configured),
     })
 }
 

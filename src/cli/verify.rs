@@ -1,106 +1,146 @@
-//! `verify`: whether a message was signed with a secret.
+//! `verify`: whether a request that was received is what it says it is, and if not, everything that is wrong with it.
 
-use super::report::{Stop, out};
-use super::{Context, Done, Format};
-use crate::config::{Lookup as _, System};
-use crate::notify::sign::{Signed, SigningKey, verify};
+mod secrets;
+mod show;
+
+use super::report::Stop;
+use super::{Context, Done};
+use crate::notify::captured::{self, Captured, Kept};
+use crate::notify::proof;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
+pub(super) use secrets::Secrets;
+pub(super) use show::{json, lines};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const EXAMPLE: &str = "\
-Example:
+Examples:
   export ITSM_SECRET=whsec_…
-  hsmwatch verify --secret-env ITSM_SECRET --id \"$ID\" --timestamp \"$TS\" --signature \"$SIG\" < body.json
+  hsmwatch verify --secret-env ITSM_SECRET request.http     a request that a proxy or `hsmwatch listen --save` kept
+  hsmwatch verify --secret-env ITSM_SECRET < kept.json      {\"headers\": {…}, \"body\": \"…\"}, or a HAR file
+  hsmwatch verify --secret-env NEW --secret-env OLD request.http          while secrets rotate: which one fits
+  hsmwatch verify --secret-env ITSM_SECRET --now 2026-11-22T08:10:00Z request.http     kept earlier than today
+  hsmwatch verify --secret-env ITSM_SECRET --headers curl.txt --body body.json         headers as `curl -v` shows them
+  hsmwatch verify --secret-env ITSM_SECRET --id \"$ID\" --timestamp \"$TS\" --signature \"$SIG\" body.json
+
+A request is kept raw (request line or none, headers, an empty line, the body byte for byte), or as JSON with
+`headers` and `body` or `body_base64`, as a HAR file, or as `send-test --print --format json` prints it.
 
 Exit codes: 0 valid; 1 not valid, and why; 2 usage.";
 
-/// Check the signature of a message, as its receiver should
+/// Check a request that was received: who signed it, and everything that is wrong with it
 ///
-/// The body is read byte for byte from a file or from standard input; id, timestamp and signature are the headers
-/// `webhook-id`, `webhook-timestamp` and `webhook-signature`. The secret comes from a variable or a file, never from the
-/// command line, where others could see it.
+/// Reads a request that was kept (headers and body) from a file or from standard input and says all at once: a header that
+/// is missing or came under another name, a clock that is off, a body that was changed on its way and how, a signature that
+/// is written otherwise, another secret. With several secrets it says which one fits. `X-Hub-Signature-256` is checked, too,
+/// where it came.
+///
+/// Secrets come from variables or files, never from the command line, where others could see them. Neither they nor the
+/// signature that would be right are ever shown.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Args {
-    /// Header `webhook-id`
-    #[arg(long, value_name = "ID")]
-    id: String,
+    /// Header `webhook-id`; with it, what is read is the body
+    #[arg(long, value_name = "ID", requires = "timestamp", requires = "signature")]
+    id: Option<String>,
     /// Header `webhook-timestamp`
-    #[arg(long, value_name = "SECONDS")]
-    timestamp: String,
+    #[arg(long, value_name = "SECONDS", requires = "id")]
+    timestamp: Option<String>,
     /// Header `webhook-signature`
-    #[arg(long, value_name = "v1,…")]
-    signature: String,
-    /// The variable that holds the secret (`whsec_…`)
-    #[arg(long, value_name = "NAME", default_value = "HSMWATCH_WEBHOOK_SECRET")]
-    secret_env: String,
-    /// A file that holds the secret, instead
-    #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
-    secret_file: Option<PathBuf>,
-    /// Take this for now (RFC 3339), such as when the message was kept
+    #[arg(long, value_name = "v1,…", requires = "id")]
+    signature: Option<String>,
+    /// Headers that were kept apart from the body
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "request"])]
+    headers: Option<PathBuf>,
+    /// The body, where only headers were kept with the request
+    #[arg(long, value_name = "FILE", conflicts_with = "id")]
+    body: Option<PathBuf>,
+    /// A variable that holds a secret (`whsec_…`); again for another, newest first [default: `HSMWATCH_WEBHOOK_SECRET`]
+    #[arg(long, value_name = "NAME")]
+    secret_env: Vec<String>,
+    /// A file that holds a secret; again for another
+    #[arg(long, value_name = "FILE")]
+    secret_file: Vec<PathBuf>,
+    /// Take this for now (RFC 3339), such as when the request was kept
     #[arg(long, value_name = "TIME")]
     now: Option<DateTime<Utc>>,
     /// Seconds that the timestamp may be off
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     tolerance: u32,
-    /// The body; standard input if it is not named
-    body: Option<PathBuf>,
+    /// The request, or with --id its body; standard input if it is not named
+    request: Option<PathBuf>,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Done {
-    let secret = match &args.secret_file {
-        Some(path) => std::fs::read_to_string(path).map_err(|e| {
-            Stop::usage(format!("cannot read the secret from `{}`: {e}", path.display()))
-        })?,
-        None => System::here().var(&args.secret_env).ok_or_else(|| {
-            Stop::usage(format!("the variable `{}` is not set", args.secret_env))
-                .hint("put the secret (`whsec_…`) into it, or name a file with --secret-file")
-        })?,
-    };
-    let keys: Vec<SigningKey> = secret
-        .split_whitespace()
-        .map(SigningKey::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|e| Stop::usage(e.to_string()))?;
-    let body = body(args.body.as_deref())?;
-    let signed = Signed {
-        id: Some(&args.id),
-        timestamp: Some(&args.timestamp),
-        signature: Some(&args.signature),
-    };
+    let secrets = Secrets::read(&args.secret_env, &args.secret_file)?;
+    let requests = requests(args)?;
     #[expect(clippy::disallowed_methods, reason = "a verb reads the clock once")]
     let now = args.now.unwrap_or_else(Utc::now);
-    let verdict = verify(signed, &body, &keys, now, TimeDelta::seconds(i64::from(args.tolerance)));
-    if context.format == Format::Json {
-        let why = verdict.as_ref().err().map(ToString::to_string);
-        out(json!({"valid": verdict.is_ok(), "why": why}));
-        return Ok(ExitCode::from(u8::from(verdict.is_err())));
+    let tolerance = TimeDelta::seconds(i64::from(args.tolerance));
+    let seen: Vec<_> = requests
+        .iter()
+        .map(|request| (request, proof::examine(request, &secrets.keys, now, tolerance)))
+        .collect();
+    show::all(context.format, &seen, &secrets);
+    let valid = seen.iter().all(|(_, seen)| seen.is_valid());
+    Ok(ExitCode::from(u8::from(!valid)))
+}
+
+/// What is to be looked into.
+fn requests(args: &Args) -> Result<Vec<Captured>, Stop> {
+    if let (Some(id), Some(timestamp), Some(signature)) =
+        (&args.id, &args.timestamp, &args.signature)
+    {
+        let headers = [
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp),
+            ("webhook-signature", signature),
+        ];
+        return Ok(vec![Captured {
+            name: None,
+            headers: headers.map(|(name, value)| (name.to_owned(), value.clone())).to_vec(),
+            body: Kept::Bytes(bytes("body", args.request.as_deref())?),
+        }]);
     }
-    match verdict {
-        Ok(()) => {
-            out("valid: signed with this secret, and fresh");
-            Ok(ExitCode::SUCCESS)
+    let mut requests = if let Some(headers) = &args.headers {
+        let kept = bytes("headers", Some(headers))?;
+        vec![captured::read_headers(&kept).map_err(|e| stop(Some(headers), &e))?]
+    } else {
+        let kept = bytes("request", args.request.as_deref())?;
+        captured::read(&kept).map_err(|e| stop(args.request.as_deref(), &e))?
+    };
+    match (&args.body, requests.as_mut_slice()) {
+        (Some(body), [one]) => one.body = Kept::Bytes(bytes("body", Some(body))?),
+        (Some(_), _) => {
+            return Err(Stop::usage("--body belongs to one request, and there are several"));
         }
-        Err(why) => {
-            out(format!("not valid: {why}"));
-            Ok(ExitCode::from(1))
+        (None, [one]) if args.headers.is_some() && one.body == Kept::Nothing => {
+            one.body = Kept::Bytes(bytes("body", None)?);
         }
+        (None, _) => {}
     }
+    Ok(requests)
+}
+
+fn stop(path: Option<&Path>, error: &captured::BadCapture) -> Stop {
+    let whence =
+        path.map_or_else(|| "standard input".to_owned(), |path| format!("`{}`", path.display()));
+    Stop::usage(format!("cannot read a request from {whence}: {error}")).hint(
+        "a body alone needs its headers: --id, --timestamp and --signature, or --headers; see hsmwatch verify --help",
+    )
 }
 
 /// The bytes of a file, or of standard input.
-fn body(path: Option<&Path>) -> Result<Vec<u8>, Stop> {
+fn bytes(what: &str, path: Option<&Path>) -> Result<Vec<u8>, Stop> {
     if let Some(path) = path {
         return std::fs::read(path).map_err(|e| {
-            Stop::usage(format!("cannot read the body from `{}`: {e}", path.display()))
+            Stop::usage(format!("cannot read the {what} from `{}`: {e}", path.display()))
         });
     }
-    let mut body = Vec::new();
+    let mut bytes = Vec::new();
     std::io::stdin()
-        .read_to_end(&mut body)
-        .map_err(|e| Stop::usage(format!("cannot read the body from standard input: {e}")))?;
-    Ok(body)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Stop::usage(format!("cannot read the {what} from standard input: {e}")))?;
+    Ok(bytes)
 }

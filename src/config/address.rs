@@ -5,6 +5,7 @@ use super::problem::Fault;
 use super::text::Text;
 use super::value;
 use crate::notify::Kind;
+use crate::notify::desk::{jsm, pagerduty};
 use secrecy::SecretString;
 use url::{Host, Url};
 
@@ -43,9 +44,92 @@ pub(super) fn receiver(kind: Option<Kind>, text: &Text) -> Result<Address, Fault
             )
             .hint("in Slack: your app's settings, \"Incoming Webhooks\", \"Add New Webhook\""));
         }
+        Some(Kind::PagerDuty) => events(&url)?,
+        Some(Kind::JiraServiceManagement) => alerts(&url)?,
+        Some(Kind::ServiceNow) => site(&url, &SERVICENOW)?,
+        Some(Kind::Jira) => site(&url, &JIRA)?,
         _ => {}
     }
+    if matches!(kind, Some(Kind::ServiceNow | Kind::Jira)) && url.query().is_some() {
+        return Err(Fault::new("the URL has a query").hint("the address of the site alone"));
+    }
     Ok(Address { text: SecretString::from(text.value.clone()), loopback })
+}
+
+/// The address of a kind where none is written.
+pub(super) fn standard(kind: Kind) -> Option<Address> {
+    let url = match kind {
+        Kind::PagerDuty => pagerduty::URL,
+        Kind::JiraServiceManagement => jsm::URL,
+        Kind::Teams | Kind::Slack | Kind::Webhook | Kind::ServiceNow | Kind::Jira => return None,
+    };
+    Some(Address { text: SecretString::from(url), loopback: false })
+}
+
+/// `PagerDuty` has many addresses, of which events go to one.
+fn events(url: &Url) -> Result<(), Fault> {
+    let host = url.host_str().unwrap_or_default();
+    if (host == "pagerduty.com" || host.ends_with(".pagerduty.com"))
+        && (!host.starts_with("events.") || url.path() != "/v2/enqueue" || url.query().is_some())
+    {
+        let region = if host.contains(".eu.") { "events.eu" } else { "events" };
+        return Err(Fault::new("not where PagerDuty takes events")
+            .hint(format!("\"https://{region}.pagerduty.com/v2/enqueue\"")));
+    }
+    Ok(())
+}
+
+/// Alerts go to Atlassian's gateway, not to the site.
+fn alerts(url: &Url) -> Result<(), Fault> {
+    let host = url.host_str().unwrap_or_default();
+    let atlassian = host.ends_with(".atlassian.net") || host.ends_with(".atlassian.com");
+    if atlassian && (url.path() != "/jsm/ops/integration/v2/alerts" || url.query().is_some()) {
+        return Err(Fault::new("not where Jira Service Management takes alerts")
+            .hint(format!("\"{}\", which holds without `url`", jsm::URL)));
+    }
+    Ok(())
+}
+
+/// A site of which the root is wanted.
+struct Site {
+    /// What its hosts end in.
+    suffix: &'static str,
+    /// What pages and services of it begin with, below the root.
+    pages: &'static [&'static str],
+    what: &'static str,
+}
+
+const SERVICENOW: Site = Site {
+    suffix: ".service-now.com",
+    pages: &["/now/", "/api/", "/nav_to.do", "/login.do", "/navpage.do", "/sp"],
+    what: "a page of ServiceNow, not the instance",
+};
+
+const JIRA: Site = Site {
+    suffix: ".atlassian.net",
+    pages: &["/browse/", "/rest/", "/jira/", "/projects/", "/issues/", "/secure/", "/servicedesk/"],
+    what: "a page of Jira, not the site",
+};
+
+/// Behind a gateway a site may lie under a path of its own; the sites that their makers host do not.
+fn site(url: &Url, site: &Site) -> Result<(), Fault> {
+    let host = url.host_str().unwrap_or_default();
+    let path = format!("{}/", url.path().trim_end_matches('/'));
+    let hosted = host.ends_with(site.suffix);
+    let page = site.pages.iter().find_map(|page| {
+        let page = page.trim_end_matches('/');
+        path.find(&format!("{page}/"))
+    });
+    let root = match (hosted, page) {
+        (true, _) if path != "/" => "",
+        (false, Some(at)) => path.get(..at).unwrap_or_default(),
+        _ => return Ok(()),
+    };
+    let root = format!("{}{root}", &url[..url::Position::BeforePath]);
+    // Of what is hosted everybody knows the form; what lies elsewhere is not repeated.
+    let hint =
+        if hosted { format!("the root alone: \"{root}\"") } else { "the root alone".to_owned() };
+    Err(Fault::new(site.what).hint(hint))
 }
 
 /// Whether a webhook's address is one of Slack's or Teams', which take no CloudEvents.

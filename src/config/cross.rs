@@ -261,16 +261,21 @@ fn workspace(draft: DraftWorkspace) -> Option<Workspace> {
 }
 
 fn receiver(draft: DraftReceiver) -> Option<Receiver> {
-    let kind = draft.kind?;
+    let settings = draft.settings?;
     let rules = draft.rules.map(|rules| rules.into_iter().map(|text| text.value).collect());
+    let least = settings.kind().default_min_severity();
     Some(Receiver {
         name: draft.name?.0,
-        kind,
+        settings,
         url: draft.url?,
         secrets: draft.secrets,
-        min_severity: draft.min_severity.unwrap_or(kind.default_min_severity()),
+        min_severity: draft.min_severity.unwrap_or(least),
         rules,
         allow_networks: draft.allow_networks,
         detail: draft.detail.unwrap_or_default(),
+        auth: draft.auth?,
+        ca: draft.ca,
+        client_certificate: draft.client_certificate,
+        headers: draft.headers,
     })
 }

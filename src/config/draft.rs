@@ -1,10 +1,10 @@
 //! The raw configuration: every value read and parsed alone, nothing held against anything else.
 
 use super::cloud::Cloud;
-use super::model::{Address, RulePlace, Source, State};
+use super::model::{Address, Auth, RulePlace, Source, State};
 use super::problem::Setting;
 use super::text::Text;
-use crate::notify::{Detail, Kind};
+use crate::notify::{Detail, Settings};
 use crate::watch::rule::RuleSpec;
 use crate::watch::schedule::Schedule;
 use crate::watch::severity::Severity;
@@ -63,13 +63,18 @@ pub(super) struct DraftWorkspace {
 
 pub(super) struct DraftReceiver {
     pub(super) name: Option<(String, Setting)>,
-    pub(super) kind: Option<Kind>,
+    /// What its kind needs to know.
+    pub(super) settings: Option<Settings>,
     pub(super) url: Option<Address>,
     pub(super) secrets: Vec<SecretString>,
     pub(super) min_severity: Option<Severity>,
     pub(super) rules: Option<Vec<Text>>,
     pub(super) allow_networks: Vec<IpNet>,
     pub(super) detail: Option<Detail>,
+    pub(super) auth: Option<Auth>,
+    pub(super) ca: Option<String>,
+    pub(super) headers: Vec<SecretString>,
+    pub(super) client_certificate: Option<SecretString>,
 }
 
 pub(super) struct DraftRule {

@@ -2,14 +2,13 @@
 
 use super::catalogue::{DOCUMENT, RULE_FILE};
 use super::document::Document;
-use super::draft::{Draft, DraftReceiver, DraftWorkspace};
+use super::draft::{Draft, DraftWorkspace};
 use super::lookup::Lookup;
 use super::model::{Source, State};
 use super::problem::{Fault, Report, Setting, shown};
 use super::reader::{Reader, Section};
 use super::text::{Text, list, pattern};
-use super::{address, rules, secret, state, value};
-use crate::notify::Kind;
+use super::{address, receivers, rules, state, value};
 use crate::watch::schedule::Schedule;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,7 +52,7 @@ pub(super) fn read(
         reader.report.fail(&root.setting, fault);
     }
     for mut section in reader.tables(root, "receiver") {
-        draft.receivers.push(receiver(&mut reader, &mut section));
+        draft.receivers.push(receivers::read(&mut reader, &mut section));
     }
     if root.lacks("receiver") {
         let fault = Fault::new("no `[[receiver]]`").hint(
@@ -158,95 +157,6 @@ fn workspace(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftWorkspa
         (None, None) => None,
     };
     DraftWorkspace { name, id, source }
-}
-
-fn receiver(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftReceiver {
-    reader.needs(section, "name", "a name of your choice, such as \"oncall\"");
-    reader.needs(section, "kind", "kind = \"teams\", \"slack\" or \"webhook\"");
-    reader.needs(section, "url", "url = { env = \"NAME\" }: an address is a secret");
-    let name = reader.parsed(section, "name", value::name);
-    let kind = reader.parsed(section, "kind", value::kind).map(|(kind, _)| kind);
-    let url = receiver_url(reader, section, kind);
-    let secrets = secrets(reader, section, kind);
-    let min_severity = reader.parsed(section, "min_severity", value::severity);
-    let rules = reader.strings(section, "rules");
-    if rules.as_ref().is_some_and(Vec::is_empty) {
-        let fault = Fault::new("is empty, so the receiver would be told nothing")
-            .hint("leave it out for all rules");
-        reader.fail_at(section, "rules", fault);
-    }
-    let networks = reader.strings(section, "allow_networks").unwrap_or_default();
-    let mut allow_networks = Vec::new();
-    for text in &networks {
-        let Some(network) = reader.report.check(&text.setting, value::network(text)) else {
-            continue;
-        };
-        if network.prefix_len() == 0 {
-            reader.report.warn(&text.setting, Fault::new("allows every address"));
-        }
-        allow_networks.push(network);
-    }
-    let detail = reader.parsed(section, "detail", value::detail).map(|(detail, _)| detail);
-    reader.finish(section, None);
-    DraftReceiver {
-        name,
-        kind,
-        url,
-        secrets,
-        min_severity: min_severity.map(|(severity, _)| severity),
-        rules,
-        allow_networks,
-        detail,
-    }
-}
-
-fn receiver_url(
-    reader: &mut Reader<'_>,
-    section: &mut Section<'_>,
-    kind: Option<Kind>,
-) -> Option<super::model::Address> {
-    let text = reader.string(section, "url")?;
-    let address = reader.report.check(&text.setting, address::receiver(kind, &text))?;
-    if let (Some(Kind::Webhook), Some(better)) = (kind, address::better_kind(&text)) {
-        let fault =
-            Fault::new("this host takes no CloudEvents").hint(format!("kind = \"{better}\""));
-        reader.report.warn(&text.setting, fault);
-    }
-    Some(address)
-}
-
-fn secrets(
-    reader: &mut Reader<'_>,
-    section: &mut Section<'_>,
-    kind: Option<Kind>,
-) -> Vec<secrecy::SecretString> {
-    let current = reader.parsed(section, "secret", secret::signing);
-    let previous = reader.strings(section, "previous_secrets").unwrap_or_default();
-    let unsigned = reader.boolean(section, "unsigned");
-    let has_secret = section.has("secret");
-    match &unsigned {
-        Some((true, setting)) if has_secret => {
-            let fault = Fault::new("contradicts `secret`").hint("keep one of the two");
-            reader.report.fail(setting, fault);
-        }
-        Some((true, _)) => {}
-        _ if kind == Some(Kind::Webhook) && !has_secret => {
-            let fault = Fault::new("kind \"webhook\" needs `secret`").hint(format!(
-                "{}; put it in a variable and write secret = {{ env = \"NAME\" }}. Without signatures: unsigned = true",
-                secret::MAKE
-            ));
-            reader.report.fail(&section.setting, fault);
-        }
-        _ => {}
-    }
-    if let (Some(text), false) = (previous.first(), has_secret) {
-        reader.report.fail(&text.setting, Fault::new("needs `secret`, the newest"));
-    }
-    let mut secrets: Vec<_> = current.into_iter().map(|(secret, _)| secret).collect();
-    for text in &previous {
-        secrets.extend(reader.report.check(&text.setting, secret::signing(text)));
-    }
-    secrets
 }
 
 /// The files that the patterns of `rules` match, each once.

@@ -5,10 +5,12 @@
 
 mod address;
 mod asked;
+mod auth;
 mod blob;
 pub(crate) mod catalogue;
 mod cloud;
 mod cross;
+mod desks;
 mod document;
 mod draft;
 mod environment;
@@ -17,8 +19,10 @@ mod file;
 pub(crate) mod judge;
 mod lookup;
 mod model;
+mod pem;
 mod problem;
 mod reader;
+mod receivers;
 mod rules;
 mod secret;
 mod state;
@@ -27,6 +31,7 @@ mod tests;
 mod text;
 mod value;
 pub mod variables;
+mod webhook;
 
 pub use asked::{Asked, Kept, Recorder};
 pub use blob::BlobPlace;
@@ -34,7 +39,7 @@ pub use cloud::Cloud;
 pub use fetched::{Blobs, Fetched, Wanted};
 pub use lookup::{Lookup, System};
 pub use model::{
-    Address, Config, Receiver, RulePlace, Source, State, StorageSecret, TextPlace, Workspace,
+    Address, Auth, Config, Receiver, RulePlace, Source, State, StorageSecret, TextPlace, Workspace,
 };
 pub use problem::{Place, Problem, Problems, nearest};
 

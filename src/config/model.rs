@@ -2,7 +2,7 @@
 
 use super::cloud::Cloud;
 use super::problem::Place;
-use crate::notify::{Detail, Kind};
+use crate::notify::{Detail, Kind, Settings};
 use crate::watch::rule::RuleSpec;
 use crate::watch::schedule::Schedule;
 use crate::watch::severity::Severity;
@@ -101,8 +101,8 @@ pub enum Source {
 pub struct Receiver {
     /// Its name, unique.
     pub name: String,
-    /// Its kind.
-    pub kind: Kind,
+    /// Its kind, with what that kind needs to know.
+    pub settings: Settings,
     /// Its address.
     pub url: Address,
     /// Signing secrets (`whsec_…`), newest first; none: unsigned.
@@ -115,6 +115,67 @@ pub struct Receiver {
     pub allow_networks: Vec<IpNet>,
     /// How much of the log it gets.
     pub detail: Detail,
+    /// How we prove who we are.
+    pub auth: Auth,
+    /// Authorities that may vouch for it, PEM; `None`: those that the system trusts.
+    pub ca: Option<String>,
+    /// What we show where it asks for a client certificate: PEM with chain and key.
+    pub client_certificate: Option<SecretString>,
+    /// Texts of a template's headers: a receiver may know us by one of them.
+    pub headers: Vec<SecretString>,
+}
+
+impl Receiver {
+    /// Its kind.
+    pub const fn kind(&self) -> Kind {
+        self.settings.kind()
+    }
+}
+
+/// How a call proves who we are.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// Not at all, or by its address, its body or a client certificate.
+    None,
+    /// `Authorization: Bearer …`.
+    Bearer {
+        /// The token.
+        token: SecretString,
+    },
+    /// `Authorization: Basic …`.
+    Basic {
+        /// The user; of Jira the account's e-mail address.
+        username: String,
+        /// The password; of Jira the API token.
+        password: SecretString,
+    },
+    /// A header of any name.
+    Header {
+        /// Its name.
+        name: String,
+        /// All that it says.
+        value: SecretString,
+    },
+    /// A token by OAuth 2 client credentials.
+    OAuth2 {
+        /// Where tokens are asked for.
+        token_url: Url,
+        /// The client.
+        client_id: String,
+        /// Its secret.
+        client_secret: SecretString,
+        /// What the token is asked for.
+        scope: Option<String>,
+        /// Whom it is for.
+        audience: Option<String>,
+    },
+    /// A token of the identity that runs hsmwatch.
+    ManagedIdentity {
+        /// Whom it is for: a URI or a GUID.
+        audience: String,
+        /// Which identity, where there are several.
+        client_id: Option<String>,
+    },
 }
 
 /// The address of a receiver: checked, and kept byte for byte as written, for a signature in it covers its encoding.

@@ -10,15 +10,18 @@ use super::value;
 use chrono::TimeDelta;
 use std::ops::Range;
 use std::sync::Arc;
+
+mod tables;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A table, and what the catalogue says of it: what is not there is unknown.
 pub(super) struct Section<'t> {
     table: &'t DeTable<'t>,
-    of: &'static catalogue::Section,
+    pub(super) of: &'static catalogue::Section,
     pub(super) setting: Setting,
     asked: Vec<&'static str>,
+    withheld: Vec<&'static str>,
 }
 
 impl<'t> Section<'t> {
@@ -30,16 +33,26 @@ impl<'t> Section<'t> {
     ) -> Self {
         let place = Some(document.place(0));
         let setting = Setting { label: String::new(), place };
-        Self { table: table.get_ref(), of, setting, asked: Vec::new() }
+        Self { table: table.get_ref(), of, setting, asked: Vec::new(), withheld: Vec::new() }
     }
 
     fn new(table: &'t DeTable<'t>, of: &'static catalogue::Section, setting: Setting) -> Self {
         let setting = Setting { label: String::new(), ..setting };
-        Self { table, of, setting, asked: Vec::new() }
+        Self { table, of, setting, asked: Vec::new(), withheld: Vec::new() }
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Whether a key is written that is to be read.
+    pub(super) fn reads(&self, key: &str) -> bool {
+        self.has(key) && !self.withheld.contains(&key)
+    }
+
+    /// Keeps a key from being read: it does not belong here, and what it says is of no matter.
+    pub(super) fn withhold(&mut self, key: &'static str) {
+        self.withheld.push(key);
     }
 
     /// Whether a list of tables is not written, or written and empty.
@@ -50,7 +63,7 @@ impl<'t> Section<'t> {
 
     fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.asked.push(key);
-        self.table.get(key)
+        self.table.get(key).filter(|_| !self.withheld.contains(&key))
     }
 
     /// What the catalogue has and nobody asks for, or the other way round. Always empty: tests see to it.
@@ -96,6 +109,12 @@ impl Reader<'_> {
     pub(super) fn string(&mut self, section: &mut Section<'_>, key: &'static str) -> Option<Text> {
         let value = section.value(key)?;
         self.text(section.of, key, value)
+    }
+
+    /// A string that is no secret here, whatever it may be elsewhere.
+    pub(super) fn plain(&mut self, section: &mut Section<'_>, key: &'static str) -> Option<Text> {
+        let value = section.value(key)?;
+        self.text_of(section.of, key, value)
     }
 
     /// A string, parsed.
@@ -259,6 +278,19 @@ impl Reader<'_> {
         key: &str,
         value: &Spanned<DeValue<'_>>,
     ) -> Option<Text> {
+        let text = self.text_of(of, key, value)?;
+        if text.literal && of.key(key).and_then(Key::format).is_some_and(Format::is_secret) {
+            self.report.exposed(&text.setting);
+        }
+        Some(text)
+    }
+
+    fn text_of(
+        &mut self,
+        of: &'static catalogue::Section,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Text> {
         let mut setting = self.setting(key, &value.span());
         let text = match value.get_ref() {
             DeValue::String(text) => {
@@ -272,8 +304,11 @@ impl Reader<'_> {
                 let found = if kind == "variable" {
                     variable(self.lookup.var(&name))
                 } else {
-                    // A rule has no secrets; anything else may be one.
-                    contents(self.lookup, &name, of.header != catalogue::RULE.header)
+                    // A rule has no secrets, nor have these; anything else may be one.
+                    let format = of.key(key).and_then(Key::format);
+                    let open = matches!(format, Some(Format::Template | Format::Certificates));
+                    let secret = !open && of.header != catalogue::RULE.header;
+                    contents(self.lookup, &name, secret)
                 };
                 let value = self.report.check(&setting, found)?;
                 let place = (kind == "file").then(|| {
@@ -301,9 +336,6 @@ impl Reader<'_> {
             }
         };
         self.report.check(&text.setting, resolved(&text.value))?;
-        if text.literal && of.key(key).and_then(Key::format).is_some_and(Format::is_secret) {
-            self.report.exposed(&text.setting);
-        }
         Some(text)
     }
 

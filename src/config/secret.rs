@@ -1,4 +1,5 @@
-//! Secrets: for signing, `whsec_` and 24 to 64 bytes in base64; of a storage account, a key or a shared access signature.
+//! Secrets: for signing, `whsec_` and 24 to 64 bytes in base64; of a storage account, a key or a shared access signature; of
+//! receivers, keys, tokens and passwords.
 //! A fault says what is wrong and shows nothing of the secret.
 
 use super::model::StorageSecret;
@@ -6,7 +7,7 @@ use super::problem::Fault;
 use super::text::Text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// How to make a secret.
 pub(super) const MAKE: &str =
@@ -79,4 +80,58 @@ pub(super) fn sas(text: &Text) -> Result<StorageSecret, Fault> {
             .hint("in the portal: the storage account, \"Shared access signature\""));
     }
     Ok(StorageSecret::Sas(SecretString::from(sas.to_owned())))
+}
+
+/// `PagerDuty`'s integration key.
+pub(super) fn routing_key(text: &Text) -> Result<SecretString, Fault> {
+    let key = text.value.trim();
+    let hint =
+        "in PagerDuty: the service, \"Integrations\", \"Events API V2\", \"Integration Key\"";
+    if key.contains("://") {
+        return Err(Fault::new("a URL").hint(format!("the key alone; {hint}")));
+    }
+    if !key.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(Fault::new("has something else than letters and digits in it").hint(hint));
+    }
+    match key.len() {
+        32 => Ok(SecretString::from(key.to_owned())),
+        20 => Err(Fault::new(
+            "is 20 characters long, as keys of PagerDuty's REST API are; an integration key has 32",
+        )
+        .hint(hint)),
+        n => Err(Fault::new(format!("is {n} characters long, not 32")).hint(hint)),
+    }
+}
+
+/// A token or a key that goes into a header.
+pub(super) fn credential(text: &Text) -> Result<SecretString, Fault> {
+    let token = &text.value;
+    if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        return Err(Fault::new("has a line break, or something that is not ASCII, in it")
+            .hint("copy it once more: one line, as the service showed it"));
+    }
+    if token.trim() != token {
+        return Err(Fault::new("has spaces around it").hint("take them out"));
+    }
+    Ok(SecretString::from(token.clone()))
+}
+
+/// A credential that stands after a word which is ours to write.
+pub(super) fn alone(token: SecretString) -> Result<SecretString, Fault> {
+    let text = token.expose_secret();
+    let Some((word, _)) = text.split_once(' ') else { return Ok(token) };
+    let known = ["Bearer", "Basic", "GenieKey", "Token", "token"].contains(&word);
+    Err(Fault::new("has a space in it").hint(if known {
+        format!("what follows `{word}`, without that word")
+    } else {
+        "copy it once more: one word, as the service showed it".to_owned()
+    }))
+}
+
+/// A password, or the secret of a client.
+pub(super) fn password(text: &Text) -> Result<SecretString, Fault> {
+    if text.value.is_empty() || text.value.chars().any(char::is_control) {
+        return Err(Fault::new("has a line break or a control character in it"));
+    }
+    Ok(SecretString::from(text.value.clone()))
 }

@@ -71,7 +71,11 @@ pub(super) fn cron(text: &Text) -> Result<Schedule, Fault> {
 }
 
 /// One of a few words.
-fn word<T: Copy>(text: &Text, what: &str, words: &[(&'static str, T)]) -> Result<T, Fault> {
+pub(super) fn word<T: Copy>(
+    text: &Text,
+    what: &str,
+    words: &[(&'static str, T)],
+) -> Result<T, Fault> {
     words.iter().find(|(word, _)| *word == text.value).map(|(_, value)| *value).ok_or_else(|| {
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let hint = nearest(&text.value.to_lowercase(), names.iter().copied()).map_or_else(
@@ -103,14 +107,17 @@ pub(super) fn detail(text: &Text) -> Result<Detail, Fault> {
 
 /// A kind of receiver.
 pub(super) fn kind(text: &Text) -> Result<Kind, Fault> {
-    const LATER: [&str; 5] =
-        ["pagerduty", "jira", "jira-service-management", "servicenow", "opsgenie"];
-    if LATER.contains(&text.value.as_str()) {
-        return Err(Fault::new(format!("\"{}\": not yet: use webhook", text.value)).hint(
-            "kind = \"webhook\" sends signed CloudEvents, which most ticketing systems can take",
-        ));
-    }
-    word(text, "kind", &Kind::ALL.map(|kind| (kind.as_str(), kind)))
+    let meant = match text.value.as_str() {
+        "jsm" | "opsgenie" => "jira-service-management",
+        "snow" | "service-now" => "servicenow",
+        "pager-duty" => "pagerduty",
+        "email" | "mail" => {
+            return Err(Fault::new(format!("{} is not a kind", text.quoted()))
+                .hint("kind = \"webhook\", to something that sends mail"));
+        }
+        _ => return word(text, "kind", &Kind::ALL.map(|kind| (kind.as_str(), kind))),
+    };
+    Err(Fault::new(format!("{} is not a kind", text.quoted())).hint(format!("kind = \"{meant}\"")))
 }
 
 /// A network in CIDR notation.
@@ -136,7 +143,7 @@ pub(super) fn guid(text: &Text) -> Result<String, Fault> {
     ))
 }
 
-fn is_guid(text: &str) -> bool {
+pub(super) fn is_guid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
         && groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()))

@@ -1,7 +1,7 @@
 //! Delivering one alert to one receiver: claim the record, read the alert, send it, record what came of it.
 
 use super::case::BUSY;
-use super::record::{CLAIM, End, POST_TAKES, Record};
+use super::record::{CLAIM, End, Faulted, POST_TAKES, Record};
 use super::{Engine, StateError, Ticket};
 use crate::notify::desk::Memory;
 use crate::notify::exchange::{Act, Ask, Errand, Exchange, Step};
@@ -84,7 +84,7 @@ impl Engine {
         if at() + POST_TAKES > record.claim_until {
             return Ok(Delivered::Dropped);
         }
-        let delivered = match self.tell(receiver, &alert, &record, &at).await {
+        let delivered = match self.tell(receiver, &alert, &mut record, &at).await {
             Ok(Some(verdict)) => settle(&mut record, receiver, &alert, verdict, at()),
             Ok(None) => wait_for_turn(&mut record, at()),
             Err(error @ StateError::Document { .. }) => {
@@ -150,7 +150,7 @@ impl Engine {
         &self,
         receiver: &Receiver,
         alert: &Alert,
-        record: &Record,
+        record: &mut Record,
         at: &(impl Fn() -> DateTime<Utc> + Sync),
     ) -> Result<Option<Verdict>, StateError> {
         let mut claimed = None;
@@ -164,6 +164,10 @@ impl Engine {
         let errand = Errand { receiver, alert, again, resolve: false, at: at() };
         let memory = claimed.as_ref().map_or_else(Memory::default, |c| c.doc.memory.clone());
         let mut exchange = Exchange::begin(errand, memory);
+        if let Some(fault) = exchange.fault() {
+            // The first stays: it is told once.
+            record.fault.get_or_insert_with(|| Faulted::new(at(), &fault.problem.to_string()));
+        }
         let verdict = loop {
             let ask = match exchange.step() {
                 Step::Ask(ask) => ask,

@@ -1,6 +1,6 @@
 //! Observing hsmwatch itself: what is the matter, as rows of its own watch.
 
-use super::record::End;
+use super::record::{End, Faulted};
 use super::{Engine, Tended, Watch, Workspace};
 use crate::ports::{Query, QueryError};
 use crate::watch::alert::Interval;
@@ -196,6 +196,26 @@ impl Engine {
                 o.not_over = Some(line.receiver.clone());
                 out.push(o);
             }
+        }
+        for line in &tended.lines {
+            let Some(Faulted { at, why }) = &line.fault else { continue };
+            // A template that fails for alerts about hsmwatch would fail for this one, too.
+            if line.own || self.receiver(&line.receiver).is_none() {
+                continue;
+            }
+            let mut o = observation(
+                Condition::TemplateFailed,
+                format!("alert {} at {}", line.alert, line.receiver),
+                *at,
+                format!(
+                    "Receiver `{}` gets alert {}{} in the default format, for its own failed: {why}.",
+                    line.receiver,
+                    line.alert,
+                    described(tended, &line.alert)
+                ),
+            );
+            o.about.clone_from(&line.receiver);
+            out.push(o);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The delivery record: what is known of one alert at one receiver. Written only by deliver, always by compare-and-swap.
 
+use crate::notify::limits;
 use crate::ports::Meta;
 use crate::watch::format::Formats;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -41,6 +42,38 @@ impl End {
     }
 }
 
+/// A template that failed for an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Faulted {
+    /// When first.
+    pub at: DateTime<Utc>,
+    /// Where, and what is wrong there. Holds nothing of the log.
+    pub why: String,
+}
+
+impl Faulted {
+    /// The longest reason.
+    const MAX: usize = 300;
+
+    /// What an attempt came upon.
+    pub fn new(at: DateTime<Utc>, why: &str) -> Self {
+        Self { at, why: limits::clean(why, Self::MAX) }
+    }
+
+    /// As a listing says it: ASCII, and short.
+    fn meta(&self) -> String {
+        let at = self.at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+        format!("{at} {}", self.why.chars().map(plain).collect::<String>())
+    }
+
+    fn parse(meta: &str) -> Option<Self> {
+        let (at, why) = meta.split_once(' ')?;
+        let at = DateTime::parse_from_rfc3339(at).ok()?.with_timezone(&Utc);
+        Some(Self { at, why: why.to_owned() })
+    }
+}
+
 /// The document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -68,6 +101,9 @@ pub struct Record {
     /// Set when the *receiver* is broken: its credential at that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,
+    /// Set when the receiver's template failed for the alert, so that it was sent in the default format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Faulted>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -91,6 +127,7 @@ impl Record {
             own: false,
             last: String::new(),
             broken: None,
+            fault: None,
             end: None,
             ended_at: None,
         }
@@ -146,6 +183,9 @@ impl Record {
         if let Some(credential) = &self.broken {
             meta.insert("broken".to_owned(), credential.clone());
         }
+        if let Some(fault) = &self.fault {
+            meta.insert("fault".to_owned(), fault.meta());
+        }
         meta
     }
 }
@@ -167,6 +207,8 @@ pub struct Line {
     pub own: bool,
     /// The credential with which the receiver is broken.
     pub broken: Option<String>,
+    /// The receiver's template that failed for the alert.
+    pub fault: Option<Faulted>,
     /// The record's format.
     pub format: u32,
 }
@@ -193,6 +235,7 @@ impl Line {
             end: meta.get("end").and_then(|w| End::parse(w)).zip(time("ended")),
             own: meta.contains_key("own"),
             broken: meta.get("broken").cloned(),
+            fault: meta.get("fault").and_then(|text| Faulted::parse(text)),
             format: meta.get("format").and_then(|n| n.parse().ok()).unwrap_or(FORMATS.writes),
         })
     }

@@ -4,6 +4,8 @@
 
 use super::desk::{self, Memory};
 use super::verdict::{NoAnswer, Verdict, judge, judge_no_answer};
+use super::webhook::Made;
+use super::webhook::template::Fault;
 use super::{Body, Kind, Receiver, Settings};
 use crate::watch::alert::Alert;
 use chrono::{DateTime, Utc};
@@ -166,6 +168,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Why the alert goes out in the default format in place of the configured one, if it does.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Single(single) => single.fault.as_ref(),
+            Self::Desk(_) => None,
+        }
+    }
+
     /// What is to be remembered, whatever is done next.
     pub fn memory(&self) -> Memory {
         match self {
@@ -181,13 +191,15 @@ pub struct Single {
     kind: Kind,
     ask: Option<Ask>,
     verdict: Option<Verdict>,
+    fault: Option<Fault>,
 }
 
 impl Single {
     fn new(errand: &Errand<'_>) -> Self {
         let Errand { receiver, alert, at, .. } = *errand;
-        let body = super::render(receiver, alert);
-        let headers = super::headers(receiver, &alert.id, at, &body);
+        let Made { body, headers: own, fault } = super::message(receiver, alert);
+        let mut headers = super::headers(receiver, &alert.id, at, &body);
+        headers.extend(own);
         let ask = Ask {
             act: Act::Tell,
             method: Method::Post,
@@ -195,7 +207,7 @@ impl Single {
             body: Some(body),
             headers,
         };
-        Self { kind: receiver.kind(), ask: Some(ask), verdict: None }
+        Self { kind: receiver.kind(), ask: Some(ask), verdict: None, fault }
     }
 
     fn step(&mut self) -> Step {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub mod backoff;
+pub mod captured;
 pub mod content;
 pub mod desk;
 pub mod exchange;
@@ -17,6 +18,9 @@ pub mod limits;
 pub mod links;
 pub mod operations;
 mod percent;
+pub mod plain;
+pub mod proof;
+pub mod shape;
 pub mod sign;
 pub mod slack;
 pub mod teams;
@@ -194,6 +198,16 @@ pub enum Settings {
 }
 
 impl Settings {
+    /// The kind of receiver.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Teams => Kind::Teams,
+            Self::Slack => Kind::Slack,
+            Self::Webhook(_) => Kind::Webhook,
+            Self::Desk(desk) => desk.kind(),
+        }
+    }
+
     /// A body without the secrets that such a receiver's bodies carry.
     pub fn redact(&self, body: &str) -> String {
         match self {
@@ -227,12 +241,7 @@ pub struct Receiver {
 impl Receiver {
     /// Its kind.
     pub const fn kind(&self) -> Kind {
-        match &self.settings {
-            Settings::Teams => Kind::Teams,
-            Settings::Slack => Kind::Slack,
-            Settings::Webhook(_) => Kind::Webhook,
-            Settings::Desk(desk) => desk.kind(),
-        }
+        self.settings.kind()
     }
 }
 
@@ -279,6 +288,11 @@ pub fn headers(
         ("webhook-timestamp".to_owned(), seconds.to_string()),
     ];
     headers.extend(signature.map(|value| ("webhook-signature".to_owned(), value)));
+    // It holds one signature, so the newest secret's: whoever verifies it changes the secret in the same moment as we do.
+    let asked = matches!(&receiver.settings, Settings::Webhook(webhook) if webhook.hub_signature);
+    let hub = receiver.keys.first().filter(|_| asked);
+    let hub = hub.and_then(|key| sign::hub_signature(&body.bytes, key));
+    headers.extend(hub.map(|value| (sign::HUB_HEADER.to_owned(), value)));
     headers
 }
 

@@ -2,6 +2,7 @@
 use super::desk::{self, jira, jsm, pagerduty, servicenow};
 use super::{Kind, Settings, webhook};
 use crate::watch::alert::{Alert, AlertRule, AlertWorkspace, CAVEAT, Hit, Interval, Links, Reason};
+use crate::watch::own as own_watch;
 use crate::watch::severity::Severity;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -260,6 +261,25 @@ pub(super) fn own() -> Alert {
     alert.note = Some("The receiver `oncall` answered 404: its alerts wait.".to_owned());
     alert.links = Links::default();
     alert
+}
+
+/// What hsmwatch says of itself: of a receiver that is broken, and of the same one when it is well again.
+pub(crate) fn ill_and_well() -> (Alert, Alert) {
+    let now = t("2026-11-22T09:15:04Z");
+    let mut head = own_watch::start(now - TimeDelta::days(1));
+    let broken = own_watch::Observation {
+        condition: own_watch::Condition::ReceiverBroken,
+        about: "oncall".to_owned(),
+        subject: "oncall".to_owned(),
+        since: now - TimeDelta::minutes(1),
+        detail: "Receiver `oncall` is off: it refuses everything.".to_owned(),
+        not_over: None,
+        only_over: None,
+    };
+    let receivers = ["itsm".to_owned()];
+    let ill = own_watch::step(&mut head, &[broken], &receivers, now).remove(0);
+    let well = own_watch::step(&mut head, &[], &receivers, now + TimeDelta::hours(1)).remove(0);
+    (ill, well)
 }
 
 /// Runs `test` with all snapshots in one folder, named as the test says and free of the crate's version.

@@ -1,12 +1,14 @@
-//! Standard Webhooks signatures: `v1,` + base64(HMAC-SHA256(key, `{id}.{timestamp}.{body}`)).
+//! Signatures: of Standard Webhooks, `v1,` + base64(HMAC-SHA256(key, `{id}.{timestamp}.{body}`)), and for receivers that know
+//! no other way, GitHub's.
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::Sha256;
+use std::fmt::Write as _;
 
 /// Standard base64; padding may be there or not when reading.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -20,9 +22,17 @@ pub const PREFIX: &str = "whsec_";
 /// How far a receiver lets the timestamp be from its own clock.
 pub const TOLERANCE: TimeDelta = TimeDelta::seconds(300);
 
-/// A signing key. Prints nothing.
+/// The header of [`hub_signature`].
+pub const HUB_HEADER: &str = "x-hub-signature-256";
+
+/// A signing key. Prints nothing, and is overwritten in memory when it is dropped.
 #[derive(Clone, Debug)]
-pub struct SigningKey(pub(crate) SecretSlice<u8>);
+pub struct SigningKey {
+    /// What is encoded after `whsec_`: the key of Standard Webhooks.
+    bytes: SecretSlice<u8>,
+    /// The secret as written: the key of [`hub_signature`], which is what people can paste into a field "secret".
+    text: SecretString,
+}
 
 /// A secret that cannot be used. Never shows it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,21 +56,62 @@ pub enum BadSecret {
 impl SigningKey {
     /// Reads `whsec_` + base64 of 24 to 64 bytes, padded or not.
     pub fn parse(secret: &str) -> Result<Self, BadSecret> {
-        let encoded = secret.trim().strip_prefix(PREFIX).ok_or(BadSecret::Prefix)?;
+        let text = secret.trim();
+        let encoded = text.strip_prefix(PREFIX).ok_or(BadSecret::Prefix)?;
         let bytes = BASE64.decode(encoded).map_err(|_| BadSecret::NotBase64)?;
         let length = bytes.len();
         // Wrapped before it can be dropped in the clear.
-        let key = SecretSlice::from(bytes);
-        if (24..=64).contains(&length) { Ok(Self(key)) } else { Err(BadSecret::Length(length)) }
+        let key = Self { bytes: SecretSlice::from(bytes), text: SecretString::from(text) };
+        if (24..=64).contains(&length) { Ok(key) } else { Err(BadSecret::Length(length)) }
     }
 
     fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()).ok()?;
-        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
-            mac.update(part);
-        }
-        Some(mac)
+        mac(self.bytes.expose_secret(), &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body])
     }
+
+    /// The code over some parts by a reading of the secret.
+    pub(super) fn code(&self, reading: Reading, parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
+        mac(
+            match reading {
+                Reading::Bytes => self.bytes.expose_secret(),
+                Reading::Text => self.text.expose_secret().as_bytes(),
+            },
+            parts,
+        )
+    }
+}
+
+/// Which bytes of a secret are a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Those that are encoded after `whsec_`.
+    Bytes,
+    /// Those of its text.
+    Text,
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    for part in parts {
+        mac.update(part);
+    }
+    Some(mac)
+}
+
+/// The value of `X-Hub-Signature-256`: `sha256=` and the HMAC-SHA256 of the body alone, in hex.
+///
+/// The key is the secret *as written*, `whsec_` included, because that is what a receiver of this kind lets people paste. The
+/// signature knows neither id nor time, so it does not tell a replayed message from a new one.
+pub fn hub_signature(body: &[u8], key: &SigningKey) -> Option<String> {
+    key.code(Reading::Text, &[body]).map(hub)
+}
+
+fn hub(mac: Hmac<Sha256>) -> String {
+    let mut value = "sha256=".to_owned();
+    for byte in mac.finalize().into_bytes() {
+        let _infallible = write!(value, "{byte:02x}");
+    }
+    value
 }
 
 /// The value of `webhook-signature`: one signature a key, in the order of the keys (newest first). `None` without keys.
@@ -156,21 +207,9 @@ pub fn verify(
     if keys.is_empty() {
         return Err(VerifyError::NoKeys);
     }
-    // `+5` parses as a number, but is not what a sender writes; what was signed is the text.
-    let seconds = timestamp
-        .parse::<i64>()
-        .ok()
-        .filter(|_| !timestamp.starts_with('+'))
+    let unix = seconds(&timestamp)
         .ok_or_else(|| VerifyError::Timestamp(super::limits::clean(&timestamp, 40)))?;
-    let tolerance = tolerance.num_seconds();
-    let age = now.timestamp().saturating_sub(seconds);
-    if age > tolerance {
-        return Err(VerifyError::TooOld { age, over: age - tolerance, tolerance });
-    }
-    let ahead = age.saturating_neg();
-    if ahead > tolerance {
-        return Err(VerifyError::TooNew { ahead, over: ahead - tolerance, tolerance });
-    }
+    fresh(unix, now, tolerance)?;
 
     let mut problem = VerifyError::NoV1;
     for encoded in signatures.split_whitespace().filter_map(|entry| entry.strip_prefix("v1,")) {
@@ -191,6 +230,29 @@ pub fn verify(
         problem = VerifyError::NoMatch;
     }
     Err(problem)
+}
+
+/// A timestamp as a sender writes it. `+5` parses as a number, but is none; what was signed is the text.
+pub(super) fn seconds(timestamp: &str) -> Option<i64> {
+    timestamp.parse::<i64>().ok().filter(|_| !timestamp.starts_with('+'))
+}
+
+/// Whether a time is close enough to now.
+pub(super) fn fresh(
+    seconds: i64,
+    now: DateTime<Utc>,
+    tolerance: TimeDelta,
+) -> Result<(), VerifyError> {
+    let tolerance = tolerance.num_seconds();
+    let age = now.timestamp().saturating_sub(seconds);
+    if age > tolerance {
+        return Err(VerifyError::TooOld { age, over: age - tolerance, tolerance });
+    }
+    let ahead = age.saturating_neg();
+    if ahead > tolerance {
+        return Err(VerifyError::TooNew { ahead, over: ahead - tolerance, tolerance });
+    }
+    Ok(())
 }
 
 /// A well-formed signature that does not match says more than a malformed one, and that more than none.

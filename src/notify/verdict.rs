@@ -5,6 +5,8 @@ use super::limits;
 use serde_json::Value as Json;
 use std::time::Duration;
 
+mod desks;
+
 /// What an answer means. `why` is for people: a status, known words of the receiver's, at most a short quotation of its
 /// answer with everything left out that could be an address or a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,17 +84,17 @@ pub fn judge(kind: Kind, status: u16, retry_after: Option<Duration>, body: &str)
     let (class, word) = match kind {
         Kind::Slack => slack(status, body.trim()),
         Kind::Teams => teams(status, body),
-        Kind::Webhook
-        | Kind::PagerDuty
-        | Kind::JiraServiceManagement
-        | Kind::ServiceNow
-        | Kind::Jira => (by_status(status), None),
+        Kind::Webhook => (by_status(status), None),
+        Kind::PagerDuty => desks::pagerduty(status, body),
+        Kind::JiraServiceManagement => desks::jsm(status, body),
+        Kind::ServiceNow => desks::servicenow(status, body),
+        Kind::Jira => desks::jira(status, body),
     };
     let why = match (word, class) {
-        (Some(word), _) => format!("status {status}: {word}"),
-        (None, Class::Broken) if (300..400).contains(&status) => {
+        (_, Class::Broken) if (300..400).contains(&status) => {
             format!("status {status}: it redirects, and redirects are not followed")
         }
+        (Some(word), _) => format!("status {status}: {word}"),
         (None, _) => match quote(body) {
             quoted if quoted.is_empty() => format!("status {status}"),
             quoted => format!("status {status}: {quoted}"),

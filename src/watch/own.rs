@@ -40,6 +40,8 @@ pub enum Condition {
     AlertRefused,
     /// The delivery schedule of an alert ended.
     AlertGivenUp,
+    /// A receiver's template failed for an alert, which went out in the default format.
+    TemplateFailed,
     /// Time that is not covered, or in which late rows are no longer found.
     NotCovered,
     /// The head of a known watch was gone.
@@ -61,11 +63,31 @@ impl Condition {
             self,
             Self::AlertRefused
                 | Self::AlertGivenUp
+                | Self::TemplateFailed
                 | Self::NotCovered
                 | Self::HeadLost
                 | Self::Heartbeat
         )
     }
+
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::WatchFailing,
+        Self::QueryRefused,
+        Self::AccessDenied,
+        Self::NoData,
+        Self::TableSilent,
+        Self::ReceiverBroken,
+        Self::AlertRefused,
+        Self::AlertGivenUp,
+        Self::TemplateFailed,
+        Self::NotCovered,
+        Self::HeadLost,
+        Self::StateUnreadable,
+        Self::ConfigurationRefused,
+        Self::OutboxFull,
+        Self::Heartbeat,
+    ];
 
     /// How bad.
     pub const fn severity(self) -> Severity {
@@ -78,6 +100,7 @@ impl Condition {
             | Self::ReceiverBroken
             | Self::AlertRefused
             | Self::AlertGivenUp
+            | Self::TemplateFailed
             | Self::NotCovered
             | Self::HeadLost
             | Self::StateUnreadable
@@ -96,6 +119,7 @@ impl Condition {
             Self::ReceiverBroken => "receiver-broken",
             Self::AlertRefused => "alert-refused",
             Self::AlertGivenUp => "alert-given-up",
+            Self::TemplateFailed => "template-failed",
             Self::NotCovered => "not-covered",
             Self::HeadLost => "head-lost",
             Self::StateUnreadable => "state-unreadable",
@@ -116,6 +140,7 @@ impl Condition {
             Self::ReceiverBroken => "A receiver is broken",
             Self::AlertRefused => "A receiver refused an alert",
             Self::AlertGivenUp => "An alert could not be delivered",
+            Self::TemplateFailed => "A template failed",
             Self::NotCovered => "Time is not covered",
             Self::HeadLost => "State was lost",
             Self::StateUnreadable => "State cannot be read",
@@ -146,6 +171,9 @@ impl Condition {
                 "Read the alert here or in `hsmwatch status`; the receiver's schema may have changed."
             }
             Self::AlertGivenUp => "Read the alert in `hsmwatch status` and look at the receiver.",
+            Self::TemplateFailed => {
+                "Mend the template: `hsmwatch check` tries it with every rule. Look whether the receiver understood the default format."
+            }
             Self::NotCovered => "Look through this time by hand: `hsmwatch query`.",
             Self::HeadLost => {
                 "Find out who deletes state documents. The watch goes on from its last known watermark; late rows before it may be told twice or not at all."
@@ -248,6 +276,12 @@ pub fn is_heartbeat(alert: &Alert) -> bool {
 /// Whether an alert is about hsmwatch itself.
 pub fn is_own(alert: &Alert) -> bool {
     alert.rule.id == OWN && alert.workspace.id == OWN
+}
+
+/// What is, or was, the matter with hsmwatch, if an alert is about that.
+pub fn condition(alert: &Alert) -> Option<Condition> {
+    let word = alert.group.get("condition").filter(|_| is_own(alert))?;
+    Condition::ALL.into_iter().find(|condition| condition.as_str() == word)
 }
 
 /// Whether an alert says that something about hsmwatch itself is over.

@@ -34,6 +34,7 @@ mod logs;
 mod package;
 mod page;
 mod presets;
+mod proof;
 mod receivers;
 mod remote;
 mod run;
@@ -42,4 +43,5 @@ mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod tickets;
 mod verbs;

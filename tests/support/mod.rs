@@ -16,6 +16,7 @@ pub(crate) mod bed;
 pub(crate) mod bouncer;
 pub(crate) mod daemon;
 pub(crate) mod desks;
+pub(crate) mod fake_desk;
 pub(crate) mod fake_identity;
 pub(crate) mod fake_logs;
 pub(crate) mod fake_management;

@@ -36,11 +36,11 @@ async fn one(transport: &HttpTransport, receiver: &config::Receiver) -> Check {
     let reached = reached.unwrap_or_else(|_| {
         Err(TransportError::Connect(format!("not within {} s", WAIT.as_secs())))
     });
-    let kind = receiver.kind.as_str();
+    let kind = receiver.kind().as_str();
     let check = match reached {
         Ok(()) => {
             let by = if receiver.url.loopback { "on this machine" } else { "by TLS" };
-            let unsigned = receiver.kind == Kind::Webhook && receiver.secrets.is_empty();
+            let unsigned = receiver.kind() == Kind::Webhook && receiver.secrets.is_empty();
             let unsigned = if unsigned { "; its alerts are not signed" } else { "" };
             RECEIVER.ok(format!("{kind}, reached {by}; nothing was sent{unsigned}"))
         }

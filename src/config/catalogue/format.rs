@@ -4,8 +4,10 @@
 use super::super::cloud::Cloud;
 use super::super::problem::Fault;
 use super::super::text::Text;
-use super::super::{address, secret, value};
+use super::super::{address, auth, desks, pem, secret, value, webhook};
 use crate::notify::Kind;
+use crate::notify::webhook::FormatWord;
+use crate::notify::webhook::template::MAX_TEMPLATE;
 use crate::watch::duration;
 use crate::watch::severity::Severity;
 use chrono::TimeDelta;
@@ -71,6 +73,36 @@ pub(crate) enum Format {
     Prose,
     /// KQL.
     Kql,
+    /// `PagerDuty`'s integration key.
+    RoutingKey,
+    /// A token or a key: what goes into a header.
+    Credential,
+    /// A table of `ServiceNow`.
+    Table,
+    /// The key of a project of Jira.
+    Project,
+    /// How a call proves where it is from.
+    Auth,
+    /// The shape of a webhook's body.
+    Body,
+    /// A template.
+    Template,
+    /// A media type.
+    ContentType,
+    /// The address of an account.
+    Email,
+    /// The user of a password.
+    Username,
+    /// A password, or the secret of a client.
+    Password,
+    /// The name of a header.
+    Header,
+    /// The id of a client, or whom a token is for.
+    Identifier,
+    /// Certificates of authorities, PEM.
+    Certificates,
+    /// A certificate with its private key, PEM.
+    ClientCertificate,
 }
 
 /// What an editor can know of a string.
@@ -85,7 +117,17 @@ pub(crate) struct Outline {
 impl Format {
     /// Whether it is for variables and files, and not to be written out.
     pub(crate) fn is_secret(&self) -> bool {
-        matches!(self, Self::ReceiverUrl | Self::Signing | Self::AccountKey | Self::Sas)
+        matches!(
+            self,
+            Self::ReceiverUrl
+                | Self::Signing
+                | Self::AccountKey
+                | Self::Sas
+                | Self::RoutingKey
+                | Self::Credential
+                | Self::Password
+                | Self::ClientCertificate
+        )
     }
 
     /// The words that it is one of, if it is.
@@ -95,6 +137,9 @@ impl Format {
             Self::Severity => Some(Severity::ALL.map(Severity::as_str).to_vec()),
             Self::Kind => Some(Kind::ALL.map(Kind::as_str).to_vec()),
             Self::Detail => Some(value::DETAILS.map(|(word, _)| word).to_vec()),
+            Self::Table => Some(desks::TABLES.map(|(word, _)| word).to_vec()),
+            Self::Body => Some(FormatWord::ALL.map(FormatWord::as_str).to_vec()),
+            Self::Auth => Some(auth::SCHEMES.map(|(word, _)| word).to_vec()),
             _ => None,
         }
     }
@@ -110,7 +155,13 @@ impl Format {
                     format!("duration{or}, from `\"{}\"`", duration::text(*least))
                 }
             }
-            Self::Cloud | Self::Severity | Self::Kind | Self::Detail => {
+            Self::Cloud
+            | Self::Severity
+            | Self::Kind
+            | Self::Detail
+            | Self::Table
+            | Self::Body
+            | Self::Auth => {
                 let words = self.words().unwrap_or_default();
                 let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
                 format!("one of {}", words.join(", "))
@@ -135,6 +186,16 @@ impl Format {
             Self::Line => "one line".to_owned(),
             Self::Prose => "text".to_owned(),
             Self::Kql => "KQL".to_owned(),
+            Self::RoutingKey => "32 letters and digits, secret".to_owned(),
+            Self::Credential | Self::Password => "text, secret".to_owned(),
+            Self::Project => "project key".to_owned(),
+            Self::Template => "template".to_owned(),
+            Self::ContentType => "media type".to_owned(),
+            Self::Email => "e-mail address".to_owned(),
+            Self::Username | Self::Identifier => "one word".to_owned(),
+            Self::Header => "header name".to_owned(),
+            Self::Certificates => "PEM".to_owned(),
+            Self::ClientCertificate => "PEM, secret".to_owned(),
         }
     }
 
@@ -165,12 +226,29 @@ impl Format {
             Self::Prose => length(value::PROSE),
             // Bytes count, of which no text has fewer than characters.
             Self::Kql => length(value::KQL),
-            Self::Cron | Self::AccountKey | Self::Path | Self::Pattern => {
-                Outline { least: Some(1), ..Outline::default() }
-            }
-            Self::Cloud | Self::Severity | Self::Kind | Self::Detail | Self::Preset => {
-                Outline::default()
-            }
+            Self::Cron
+            | Self::AccountKey
+            | Self::Path
+            | Self::Pattern
+            | Self::ContentType
+            | Self::Password => Outline { least: Some(1), ..Outline::default() },
+            Self::RoutingKey => pattern("^[A-Za-z0-9]{32}$"),
+            Self::Credential => pattern("^[!-~]([ -~]*[!-~])?$"),
+            Self::Project => pattern("^[A-Z][A-Z0-9_]{1,99}$"),
+            Self::Email => pattern("^[^@ ]+@[^@ ]+$"),
+            Self::Username => pattern("^[^: ]"),
+            Self::Template => Outline { most: Some(MAX_TEMPLATE), ..Outline::default() },
+            Self::Header => pattern("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"),
+            Self::Identifier => pattern("^[!-~]+$"),
+            Self::Certificates | Self::ClientCertificate => pattern("-----BEGIN "),
+            Self::Cloud
+            | Self::Severity
+            | Self::Kind
+            | Self::Detail
+            | Self::Preset
+            | Self::Table
+            | Self::Body
+            | Self::Auth => Outline::default(),
         }
     }
 
@@ -206,6 +284,21 @@ impl Format {
             Self::Line => value::line(text).map(drop),
             Self::Prose => value::prose(text).map(drop),
             Self::Kql => value::kql(text).map(drop),
+            Self::RoutingKey => secret::routing_key(text).map(drop),
+            Self::Credential => secret::credential(text).map(drop),
+            Self::Table => desks::table(text).map(drop),
+            Self::Project => desks::project(text).map(drop),
+            Self::Auth => auth::scheme(text).map(drop),
+            Self::Body => webhook::format(text).map(drop),
+            Self::Template => webhook::template(text),
+            Self::ContentType => webhook::content_type(text).map(drop),
+            Self::Email => auth::email(text).map(drop),
+            Self::Username => auth::username(text).map(drop),
+            Self::Password => secret::password(text).map(drop),
+            Self::Header => auth::header(text).map(drop),
+            Self::Identifier => auth::identifier(text).map(drop),
+            Self::Certificates => pem::authorities(text).map(drop),
+            Self::ClientCertificate => pem::identity(text).map(drop),
         }
     }
 }

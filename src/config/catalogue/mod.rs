@@ -66,7 +66,12 @@ impl Key {
     pub(crate) fn format(&self) -> Option<&'static Format> {
         match &self.shape {
             Shape::Text(format) | Shape::List { of: format, .. } => Some(format),
-            Shape::Boolean | Shape::Table(_) | Shape::Tables(_) => None,
+            Shape::Boolean
+            | Shape::Levels
+            | Shape::Texts
+            | Shape::Values
+            | Shape::Table(_)
+            | Shape::Tables(_) => None,
         }
     }
 
@@ -89,6 +94,12 @@ pub(crate) enum Shape {
     },
     /// `true` or `false`.
     Boolean,
+    /// A table with a string for each severity, or for some.
+    Levels,
+    /// A table with a string for each name of the user's choice.
+    Texts,
+    /// A table with a value of any type for each name of the user's choice.
+    Values,
     /// `[name]`.
     Table(&'static Section),
     /// `[[name]]`, once for each.
@@ -123,6 +134,12 @@ pub(crate) enum Relation {
     OwnHas(&'static [&'static str]),
     /// A webhook has `secret`, or `unsigned = true`, and nothing has both.
     Signed,
+    /// The keys are for these words of another key only. Where that key is not written, nothing is said.
+    Only { keys: &'static [&'static str], key: &'static str, words: &'static [&'static str] },
+    /// With one of these words of a key, these keys are needed.
+    When { key: &'static str, words: &'static [&'static str], needs: &'static [&'static str] },
+    /// With one of these words of a key, one of these keys is needed.
+    WhenAny { key: &'static str, words: &'static [&'static str], any: &'static [&'static str] },
 }
 
 impl Relation {
@@ -144,8 +161,31 @@ impl Relation {
                 Some("Needed for kind `webhook`, unless `unsigned = true`.".to_owned())
             }
             Self::Signed if key == "unsigned" => Some("Not together with `secret`.".to_owned()),
+            Self::Only { keys, key: other, words } if keys.contains(&key) => {
+                Some(format!("Only for {}.", with_words(other, words)))
+            }
+            Self::When { key: other, words, needs } if needs.contains(&key) => {
+                Some(format!("Needed for {}.", with_words(other, words)))
+            }
+            Self::WhenAny { key: other, words, any } if any.first() == Some(&key) => {
+                let any: Vec<String> = any.iter().map(|key| format!("`{key}`")).collect();
+                let who = with_words(other, words);
+                Some(format!("One of {} is needed for {who}.", any.join(", ")))
+            }
             _ => None,
         }
+    }
+}
+
+/// A key with one of its words, as sentences name it.
+pub(crate) fn with_words(key: &str, words: &[&str]) -> String {
+    let quoted = |word: &&str| {
+        if key == "kind" { format!("`{word}`") } else { format!("`{key} = \"{word}\"`") }
+    };
+    let words: Vec<String> = words.iter().map(quoted).collect();
+    match words.as_slice() {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        words => words.concat(),
     }
 }
 

@@ -51,6 +51,9 @@ fn shape(key: &Key) -> String {
         Shape::Text(format) => format.label(),
         Shape::List { of, .. } => format!("list: {}", of.label()),
         Shape::Boolean => "`true` or `false`".to_owned(),
+        Shape::Levels => "table: severity to text".to_owned(),
+        Shape::Texts => "table: name to text".to_owned(),
+        Shape::Values => "table: name to value".to_owned(),
         Shape::Table(section) | Shape::Tables(section) => format!("`{}`", section.header),
     }
 }

@@ -6,6 +6,7 @@
 use super::{DOCUMENT, Fallback, Key, RECEIVER, RULE, Relation, STATE, Section, Shape, WORKSPACE};
 use crate::config::Known;
 use crate::config::catalogue::Format;
+use crate::watch::severity::Severity;
 use serde_json::{Map, Value as Json, json};
 use std::fmt::Write as _;
 
@@ -76,6 +77,9 @@ fn property(of: &Section, key: &Key, known: &Known) -> Json {
     if !sentences.is_empty() {
         let _infallible = write!(about, " {sentences}");
     }
+    let anything = json!({ "anyOf": [
+        { "type": "string", "minLength": 1 }, { "$ref": "#/definitions/elsewhere" },
+    ] });
     let mut schema = match &key.shape {
         Shape::Text(format) => string(format, known),
         Shape::List { of, empty } => {
@@ -86,6 +90,13 @@ fn property(of: &Section, key: &Key, known: &Known) -> Json {
             list
         }
         Shape::Boolean => json!({ "type": "boolean" }),
+        Shape::Levels => {
+            let levels: Map<String, Json> =
+                Severity::ALL.iter().map(|level| (level.to_string(), anything.clone())).collect();
+            json!({ "type": "object", "additionalProperties": false, "properties": levels })
+        }
+        Shape::Texts => json!({ "type": "object", "additionalProperties": anything }),
+        Shape::Values => json!({ "type": "object" }),
         Shape::Table(_) => json!({ "allOf": [{ "$ref": format!("#/definitions/{}", key.name) }] }),
         Shape::Tables(_) => {
             let mut list = json!({
@@ -154,7 +165,38 @@ fn condition(of: &Section, relation: &Relation, known: &Known) -> Vec<Json> {
     };
     let unsigned =
         json!({ "required": ["unsigned"], "properties": { "unsigned": { "enum": [true] } } });
+    // What is kept elsewhere, nobody knows here; and what is not written, another relation may ask for.
+    let is = |key: &str, words: &[&str]| {
+        vec![
+            json!({ "properties": { key: { "enum": words } } }),
+            json!({ "properties": { key: { "type": "object" } } }),
+        ]
+    };
+    let is_not = |key: &str, words: &[&str]| {
+        vec![
+            json!({ "not": { "required": [key] } }),
+            json!({ "properties": { key: { "not": { "enum": words } } } }),
+        ]
+    };
     match relation {
+        Relation::Only { keys, key, words } => keys
+            .iter()
+            .map(|mine| {
+                let mut or = is(key, words);
+                or.push(json!({ "not": has(mine) }));
+                json!({ "anyOf": or })
+            })
+            .collect(),
+        Relation::When { key, words, needs } => {
+            let mut or = is_not(key, words);
+            or.push(json!({ "required": needs }));
+            vec![json!({ "anyOf": or })]
+        }
+        Relation::WhenAny { key, words, any } => {
+            let mut or = is_not(key, words);
+            or.extend(any.iter().map(|other| has(other)));
+            vec![json!({ "anyOf": or })]
+        }
         Relation::Either(a, b) => vec![json!({ "oneOf": [has(a), has(b)] })],
         Relation::NotBoth(a, b) => vec![json!({ "not": { "required": [a, b] } })],
         Relation::Needs(key, others) => vec![needs(key, others, Vec::new())],

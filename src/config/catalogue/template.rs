@@ -23,6 +23,17 @@ impl Table {
         Self { of, values, off: false, note: "" }
     }
 
+    /// Whether a key goes with what is written here.
+    fn takes(&self, key: &str) -> bool {
+        self.of.relations.iter().all(|relation| match relation {
+            Relation::Only { keys, key: other, words } if keys.contains(&key) => {
+                let value = self.value(other);
+                value.is_none_or(|value| words.contains(&value.trim_matches('"')))
+            }
+            _ => true,
+        })
+    }
+
     fn value(&self, key: &str) -> Option<&str> {
         self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str())
     }
@@ -91,8 +102,9 @@ fn carries(tables: &[Table], n: usize, key: &Key) -> bool {
     }
     let related = related(of, key.name);
     let place = alike()
+        .filter(|(_, table)| table.takes(key.name))
         .find(|(_, table)| related.iter().any(|name| table.value(name).is_some()))
-        .or_else(|| alike().next());
+        .or_else(|| alike().find(|(_, table)| table.takes(key.name)));
     place.is_some_and(|(place, _)| place == n)
 }
 
@@ -121,6 +133,9 @@ fn facts(of: &Section, key: &Key) -> String {
         Shape::Text(format) => format.label(),
         Shape::List { of, .. } => format!("list: {}", of.label()),
         Shape::Boolean => "`true` or `false`".to_owned(),
+        Shape::Levels => "table: severity to text".to_owned(),
+        Shape::Texts => "table: name to text".to_owned(),
+        Shape::Values => "table: name to value".to_owned(),
         Shape::Table(_) | Shape::Tables(_) => return String::new(),
     };
     match key.default {

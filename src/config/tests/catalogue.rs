@@ -1,14 +1,16 @@
 //! The catalogue says what the reader does: keys, defaults, words, bounds, secrets, and what goes with what.
 
 use super::schema::takes;
-use super::written::{Good, SECRET, TEAMS, all, place, world, written};
+use super::written::{CLIENT, Good, ROUTING_KEY, SECRET, TEAMS, all, place, world, written};
 use super::*;
 use crate::config::catalogue::{DOCUMENT, Fallback, Format, RECEIVER, Relation, SECTIONS, Shape};
 use crate::config::text::Text;
+use crate::notify::Kind;
 use crate::watch::build::build;
 use crate::watch::rule::Rule;
 use crate::watch::schedule::Schedule;
 use chrono::TimeDelta;
+use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
 
 #[test]
@@ -107,14 +109,20 @@ fn what_is_said_in_words_of_a_default_holds() {
     let silence = crate::watch::rule::RuleSpec { settle: None, ..silence };
     let kind = build(silence, &Schedule::Every(TimeDelta::minutes(5))).rule.unwrap().kind;
     assert!(format!("{kind:?}").contains("settle: TimeDelta { secs: 1200"), "{kind:?}");
-    for (kind, severity) in [("teams", "Low"), ("slack", "Low"), ("webhook", "Info")] {
-        let mut good = Good::new();
-        let url = ["HSMWATCH_TEAMS_URL", "HSMWATCH_SLACK_URL", "HSMWATCH_WEBHOOK_URL"];
-        let url = url.into_iter().find(|name| name.to_lowercase().contains(kind)).unwrap();
-        good.set(&RECEIVER, "kind", &format!("\"{kind}\""));
-        good.set(&RECEIVER, "url", &format!("{{ env = \"{url}\" }}"));
-        good.set(&RECEIVER, "secret", "{ env = \"HSMWATCH_WEBHOOK_SECRET\" }");
-        assert!(comes_to(&good).contains(&format!("min_severity: {severity}")), "{kind}");
+    for kind in Kind::ALL {
+        let good =
+            Good::new().with(&RECEIVER, RECEIVER.key("kind").unwrap(), &format!("\"{kind}\""));
+        let severity = format!("min_severity: {:?}", kind.default_min_severity());
+        assert!(comes_to(&good).contains(&severity), "{kind}");
+    }
+    let url = |kind: &str| {
+        let good = Good::new().with(&RECEIVER, RECEIVER.key("kind").unwrap(), kind);
+        let config = file(&good.text(), &world()).unwrap().config;
+        config.receivers[0].url.text.expose_secret().to_owned()
+    };
+    let Fallback::Words(said) = RECEIVER.key("url").unwrap().default else { panic!() };
+    for kind in ["\"pagerduty\"", "\"jira-service-management\""] {
+        assert!(said.contains(&url(kind)), "{kind}");
     }
 }
 
@@ -125,19 +133,18 @@ fn every_word_is_taken_and_no_other() {
         let Some(words) = key.format().and_then(Format::words) else { continue };
         for word in words {
             seen += 1;
-            let mut good = Good::new().with(of, key, &written(key, word));
-            if key.name == "kind" {
-                // On loopback every address is good for every kind.
-                good.set(of, "url", "\"http://127.0.0.1:9/\"");
-                good.set(of, "secret", "{ env = \"HSMWATCH_WEBHOOK_SECRET\" }");
-            }
+            let good = Good::new().with(of, key, &written(key, word));
             let result = file(&good.text(), &world());
             assert!(result.is_ok(), "{} {word}: {}", place(of, key), rendered(&result));
             let capital = written(key, &word.to_uppercase());
             assert!(file(&Good::new().with(of, key, &capital).text(), &world()).is_err());
         }
     }
-    assert_eq!(seen, 3 + 5 + 3 + 2 + 5, "cloud, min_severity, kind, detail, severity");
+    assert_eq!(
+        seen,
+        3 + 7 + 2 + 6 + 4 + 5 + 2 + 5,
+        "cloud, kind, table, auth, format, min_severity, detail, severity"
+    );
 }
 
 /// What people write, right in one place and wrong in another.
@@ -223,8 +230,9 @@ fn a_form_takes_what_the_reader_takes_and_an_editor_never_complains_of_it() {
                 problems.0.iter().any(|problem| problem.message.starts_with(&label))
             });
             let fits = format.check(&Text::typed(&probe)).is_ok();
-            // Bounds that depend on other keys are no matter of form either.
-            let apart = matches!(format, Format::Duration { .. }) && result.is_err();
+            // Bounds that depend on other keys are no matter of form either, nor is what may stand after a word of ours.
+            let apart =
+                matches!(format, Format::Duration { .. } | Format::Credential) && result.is_err();
             assert!(
                 fits != complained || apart,
                 "{} {probe:?}: {}",
@@ -267,6 +275,12 @@ fn secrets_that_are_written_out_are_noticed_and_nothing_else_is() {
         ("previous_secrets", SECRET),
         ("account_key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("sas", "sig=x"),
+        ("routing_key", ROUTING_KEY),
+        ("api_key", "0a1b2c3d"),
+        ("token", "tok"),
+        ("password", "pass"),
+        ("client_secret", "a~b"),
+        ("client_certificate", CLIENT),
     ]);
     for (of, key) in all() {
         let secret = key.format().is_some_and(Format::is_secret);
@@ -339,6 +353,34 @@ fn what_goes_with_what_is_refused_by_reader_and_schema_alike() {
                         assert!(file(&good.text(), &world).is_ok(), "{}", good.text());
                     }
                 }
+                Relation::Only { keys, key: other, words } => {
+                    let other = of.key(other).unwrap();
+                    for wrong in other.format().and_then(Format::words).unwrap() {
+                        for key in keys.iter().filter(|_| !words.contains(&wrong)) {
+                            let wrong = format!("\"{wrong}\"");
+                            let mut good = Good::new().with(of, other, &wrong);
+                            good.set(of, key, example(key));
+                            refused(&good.text());
+                        }
+                    }
+                }
+                Relation::When { key: other, words, needs } => {
+                    let other = of.key(other).unwrap();
+                    for (word, need) in words.iter().flat_map(|w| needs.iter().map(move |n| (w, n)))
+                    {
+                        let mut good = Good::new().with(of, other, &format!("\"{word}\""));
+                        good.unset(of, need);
+                        refused(&good.text());
+                    }
+                }
+                Relation::WhenAny { key: other, words, any } => {
+                    let other = of.key(other).unwrap();
+                    for word in *words {
+                        let mut good = Good::new().with(of, other, &format!("\"{word}\""));
+                        any.iter().for_each(|key| good.unset(of, key));
+                        refused(&good.text());
+                    }
+                }
                 Relation::Signed => {
                     good.set(of, "kind", "\"webhook\"");
                     good.set(of, "url", "\"https://itsm.example.com/\"");
@@ -355,5 +397,5 @@ fn what_goes_with_what_is_refused_by_reader_and_schema_alike() {
             }
         }
     }
-    assert!(seen > 25, "{seen}");
+    assert!(seen > 150, "{seen}");
 }

@@ -66,9 +66,9 @@ fn the_design_s_example_is_good() {
     let State::Folder(folder) = &config.state else { panic!() };
     assert_eq!(*folder, PathBuf::from("hsmwatch-state"));
     let [oncall, itsm] = config.receivers.as_slice() else { panic!() };
-    assert_eq!((oncall.kind, oncall.min_severity), (Kind::Teams, Severity::Low));
+    assert_eq!((oncall.kind(), oncall.min_severity), (Kind::Teams, Severity::Low));
     assert_eq!(oncall.url.text.expose_secret(), TEAMS, "byte for byte");
-    assert_eq!((itsm.kind, itsm.min_severity), (Kind::Webhook, Severity::Info));
+    assert_eq!((itsm.kind(), itsm.min_severity), (Kind::Webhook, Severity::Info));
     assert_eq!(itsm.detail, Detail::Full);
     assert_eq!(itsm.secrets.len(), 1);
     let ids: Vec<_> = config.own_rules.iter().map(|(spec, _)| spec.id.as_str()).collect();

@@ -1,7 +1,8 @@
 //! The JSON schema, as a validator sees it: what the reader takes it takes, and much of what the reader refuses it refuses.
 
+use super::written::{Good, world};
 use super::*;
-use crate::config::catalogue::schema;
+use crate::config::catalogue::{RECEIVER, schema};
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use serde_json::{Value as Json, json};
 
@@ -124,21 +125,21 @@ fn every_enumeration_is_taken_by_the_reader() {
                 let line = format!("{key} = {value}\n");
                 let text = match (header, key.as_str()) {
                     ("", _) => format!("{line}{REST}"),
-                    ("[[receiver]]", "kind") => REST
-                        .replace("kind = \"webhook\"\n", &line)
-                        .replace("https://itsm.example.com/hook", "http://127.0.0.1:9/"),
-                    ("[[receiver]]", _) => format!("{REST}{line}"),
+                    ("[[receiver]]", key) => {
+                        let key = RECEIVER.key(key).unwrap();
+                        Good::new().with(&RECEIVER, key, &value.to_string()).text()
+                    }
                     _ => format!("{REST}[[rule]]\nid = 'key-delete'\n{line}"),
                 };
-                let result = file(&text, &World::default());
+                let result = file(&text, &world());
                 assert!(result.is_ok(), "{text}\n{}", rendered(&result));
             }
         }
     }
     assert_eq!(
         seen,
-        (2 + 5) + 3 + 3 + 5 + 2 + 5,
-        "presets, cloud, kind, min_severity, detail, severity"
+        (2 + 5) + 3 + 7 + 2 + 6 + 4 + 5 + 2 + 5,
+        "presets, cloud, kind, table, auth, format, min_severity, detail, severity"
     );
 }
 
@@ -160,7 +161,7 @@ fn every_key_is_explained() {
             assert_eq!(definition["additionalProperties"], false, "{name}");
         }
     }
-    assert_eq!(keys, 14 + 5 + 5 + 10 + 22);
+    assert_eq!(keys, 14 + 5 + 5 + 38 + 22);
     for (section, key) in [("receiver", "url"), ("receiver", "secret"), ("state", "account_key")] {
         let about = schema["definitions"][section]["properties"][key]["description"].as_str();
         assert!(about.unwrap().contains("A secret: write { env"), "{key}");

@@ -1,15 +1,12 @@
 //! Desks in the world: the same that the black-box tests speak HTTP with, called directly.
 
-#[path = "../../../tests/support/desks/mod.rs"]
-#[expect(dead_code, reason = "the black-box tests use more of them")]
-mod fakes;
-
 use super::Rng;
+use crate::notify::desk::fakes::{self, Call, Desk};
+use crate::notify::desk::{self, servicenow};
 use crate::notify::samples::settings;
 use crate::notify::{Kind, Settings};
 use crate::ports::{Reply, Request};
 use chrono::{DateTime, TimeDelta, Utc};
-use fakes::{Call, Desk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -18,7 +15,17 @@ pub(super) use fakes::Case;
 
 /// The receivers that are desks, by name.
 pub(super) fn receivers() -> Vec<(&'static str, Settings)> {
-    vec![("jira", settings(Kind::Jira)), ("pager", settings(Kind::PagerDuty))]
+    let mut events = settings(Kind::ServiceNow);
+    if let Settings::Desk(desk::Settings::ServiceNow(servicenow)) = &mut events {
+        servicenow.table = servicenow::Table::EmEvent;
+    }
+    vec![
+        ("jira", settings(Kind::Jira)),
+        ("incidents", settings(Kind::ServiceNow)),
+        ("events", events),
+        ("pager", settings(Kind::PagerDuty)),
+        ("jsm", settings(Kind::JiraServiceManagement)),
+    ]
 }
 
 /// Whether a desk adds an alert once and no more, whatever gets lost: it can be asked whether it has it.
@@ -43,13 +50,21 @@ impl Desks {
         let lag = TimeDelta::seconds(rng.between(0, 280));
         let mut jira = fakes::jira::Jira::new("SEC", "watch@example.com", "token");
         jira.search_lag = lag;
-        let places: [(&str, Box<dyn Desk>, &'static str); 2] = [
+        let mut incidents = fakes::servicenow::ServiceNow::new("hsmwatch", "password");
+        incidents.search_lag = lag;
+        let mut jsm = fakes::jsm::Jsm::new("key");
+        jsm.lag = TimeDelta::seconds(rng.between(0, 60));
+        let basic = "Basic aHNtd2F0Y2g6cGFzc3dvcmQ=";
+        let places: [(&str, Box<dyn Desk>, &'static str); 5] = [
             ("jira", Box::new(jira), "Basic d2F0Y2hAZXhhbXBsZS5jb206dG9rZW4="),
+            ("incidents", Box::new(incidents), basic),
+            ("events", Box::new(fakes::servicenow::ServiceNow::new("hsmwatch", "password")), basic),
             (
                 "pager",
                 Box::new(fakes::pagerduty::PagerDuty::new("R0123456789abcdef0123456789abcde")),
                 "",
             ),
+            ("jsm", Box::new(jsm), "GenieKey key"),
         ];
         let place = |(name, desk, authorization): (&str, _, _)| {
             (name.to_owned(), Mutex::new(Place { desk, closed: BTreeSet::new(), authorization }))
@@ -91,10 +106,11 @@ impl Desks {
         }
     }
 
-    /// Time passes, and what is broken is said: two open cases of an incident, a call that breaks the contract.
-    pub(super) fn pass(&self, now: DateTime<Utc>) -> Vec<String> {
+    /// Time passes at one desk or all, and what is broken is said: two open cases of an incident, a call that breaks the contract.
+    pub(super) fn pass(&self, only: Option<&str>, now: DateTime<Utc>) -> Vec<String> {
         let mut broken = Vec::new();
-        for (name, place) in &self.0 {
+        let looked_at = self.0.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        for (name, place) in looked_at {
             let mut place = place.lock().unwrap();
             place.desk.pass(now);
             let mut open: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -25,6 +25,7 @@ const DELIVERY_99: &[u8] = include_bytes!("../../../tests/golden/delivery-99.jso
 const CASE: &[u8] = include_bytes!("../../../tests/golden/case-1.json");
 const CASE_99: &[u8] = include_bytes!("../../../tests/golden/case-99.json");
 const DELIVERY_ENDED: &[u8] = include_bytes!("../../../tests/golden/delivery-ended-1.json");
+const DELIVERY_FAULTED: &[u8] = include_bytes!("../../../tests/golden/delivery-faulted-1.json");
 
 fn after(n: i64) -> DateTime<Utc> {
     epoch() + minutes(n)
@@ -87,12 +88,14 @@ fn alerts_are_read_and_lose_nothing() {
 
 #[test]
 fn delivery_records_are_read_and_lose_nothing() {
-    for file in [DELIVERY, DELIVERY_ENDED] {
+    for file in [DELIVERY, DELIVERY_ENDED, DELIVERY_FAULTED] {
         kept(file, &Record::decode(file).unwrap().encode());
     }
     let record = Record::decode(DELIVERY).unwrap();
     assert_eq!((record.attempts, record.end), (1, None));
     assert_eq!(Record::decode(DELIVERY_ENDED).unwrap().end, Some(End::Delivered));
+    let fault = Record::decode(DELIVERY_FAULTED).unwrap().fault.unwrap();
+    assert_eq!(fault.at, after(5));
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn unknown_fields_are_passed_over() {
     for file in [HEAD, HEAD_FULL, OWN] {
         assert_eq!(Head::decode(&more(file)), Head::decode(file));
     }
-    for file in [DELIVERY, DELIVERY_ENDED] {
+    for file in [DELIVERY, DELIVERY_ENDED, DELIVERY_FAULTED] {
         assert_eq!(Record::decode(&more(file)), Record::decode(file));
     }
     let alerts = |file: &[u8]| serde_json::from_slice::<AlertsDoc>(file).unwrap().alerts;

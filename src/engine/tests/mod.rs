@@ -9,12 +9,13 @@ mod golden;
 mod heads;
 mod limits;
 mod status;
+mod templates;
 mod windows;
 
 use super::{Delivered, Engine, Outcome, TickReport, Ticket, Watch, Workspace};
 use crate::local::memory::MemoryStore;
 use crate::notify::samples::settings;
-use crate::notify::{Detail, Kind, Receiver};
+use crate::notify::{Detail, Kind, Receiver, Settings, webhook};
 use crate::ports::{
     Answer, Document, Etag, Listed, LogSource, Meta, Query, QueryError, Reply, Request, RowSink,
     StateStore, StoreError, Transport, TransportError, When,
@@ -66,6 +67,14 @@ fn receiver(name: &str, kind: Kind) -> Receiver {
         keys: Vec::new(),
         credential: format!("credential-of-{name}"),
     }
+}
+
+/// A receiver with a template.
+fn templated(name: &str, text: &str) -> Receiver {
+    let template = webhook::Template::compile(text, &BTreeMap::new(), "application/json").unwrap();
+    let format = webhook::Format::Template(template);
+    let settings = Settings::Webhook(webhook::Settings { format });
+    Receiver { settings, ..receiver(name, Kind::Webhook) }
 }
 
 type Script = dyn Fn(&Query) -> Result<Answer, QueryError> + Send + Sync;
@@ -124,6 +133,8 @@ const NO_TOKEN: u16 = 0;
 struct Receivers {
     status: Mutex<BTreeMap<String, u16>>,
     posts: Mutex<Vec<(String, String)>>,
+    /// Receiver and content type of every POST.
+    types: Mutex<Vec<(String, String)>>,
 }
 
 impl Receivers {
@@ -144,6 +155,8 @@ impl Transport for Receivers {
         let id = post.headers.iter().find(|(k, _)| k == "webhook-id").map(|(_, v)| v.clone());
         let id = id.unwrap_or_default();
         self.posts.lock().unwrap().push((post.receiver.clone(), id));
+        let content_type = post.body.map(|body| body.content_type.into_owned());
+        self.types.lock().unwrap().push((post.receiver.clone(), content_type.unwrap_or_default()));
         let status = self.status.lock().unwrap().get(&post.receiver).copied().unwrap_or(200);
         if status == NO_TOKEN {
             return Err(TransportError::Unauthorized("no token".to_owned()));

@@ -1,7 +1,7 @@
 //! Desks that know a case by a key of ours: telling the same thing twice does nothing twice.
 
 use super::{About, Goal, Memory};
-use crate::notify::exchange::{Answered, Ask, Reply, Step};
+use crate::notify::exchange::{Act, Answered, Ask, Reply, Step};
 use crate::notify::verdict::{Verdict, judge_no_answer};
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,6 +14,11 @@ pub(super) trait Desk: fmt::Debug + Sync {
     /// The calls that close the case.
     fn resolve(&self, about: &About<'_>) -> Vec<Ask>;
 
+    /// Whether this is no success, and yet all that can be done: the case that a note or the end was for is closed or gone.
+    fn is_moot(&self, _act: Act, _reply: &Reply) -> bool {
+        false
+    }
+
     /// The verdict on an answer.
     fn judge(&self, reply: &Reply) -> Verdict;
 }
@@ -24,6 +29,8 @@ pub(super) struct Keyed<'a> {
     desk: &'a dyn Desk,
     about: About<'a>,
     asks: VecDeque<Ask>,
+    /// What the call under way is for.
+    asking: Option<Act>,
     verdict: Option<Verdict>,
     pub(super) memory: Memory,
 }
@@ -37,7 +44,7 @@ impl<'a> Keyed<'a> {
         if matches!(about.goal, Goal::Resolve | Goal::TellAndResolve) {
             asks.extend(desk.resolve(&about));
         }
-        Self { desk, about, asks, verdict: None, memory }
+        Self { desk, about, asks, asking: None, verdict: None, memory }
     }
 
     pub(super) fn step(&mut self) -> Step {
@@ -45,6 +52,7 @@ impl<'a> Keyed<'a> {
             return Step::End(verdict.clone());
         }
         if let Some(ask) = self.asks.pop_front() {
+            self.asking = Some(ask.act);
             return Step::Ask(ask);
         }
         self.memory.tells(&self.about);
@@ -54,6 +62,9 @@ impl<'a> Keyed<'a> {
 
     pub(super) fn take(&mut self, answered: &Answered) {
         let verdict = match answered {
+            Ok(reply) if self.asking.is_some_and(|act| self.desk.is_moot(act, reply)) => {
+                Verdict::Delivered
+            }
             Ok(reply) => self.desk.judge(reply),
             Err((what, why)) => judge_no_answer(*what, why),
         };

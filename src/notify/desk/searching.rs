@@ -25,8 +25,8 @@ pub(super) struct Found {
 pub(super) trait Desk: fmt::Debug + Sync {
     /// Searches for cases of the incident, open or not, newest first, ten at most.
     fn find(&self, about: &About<'_>) -> Ask;
-    /// What was found.
-    fn found(&self, body: &Json) -> Option<Vec<Found>>;
+    /// What was found, and is of the incident: what a search finds is not always what was searched for.
+    fn found(&self, body: &Json, about: &About<'_>) -> Option<Vec<Found>>;
     /// Looks at one case, past any search; with its description if `about.again`.
     fn look(&self, case: &Case, about: &About<'_>) -> Ask;
     /// What was seen.
@@ -74,6 +74,10 @@ pub(super) struct Searching<'a> {
     looked_at: Vec<String>,
     /// The latest case that is closed.
     former: Option<Case>,
+    /// Whether cases are looked at without their descriptions, because one is too long to be read.
+    short: bool,
+    /// What came of a note that was refused: perhaps the case was closed meanwhile.
+    note_refused: Option<Verdict>,
     pub(super) memory: Memory,
 }
 
@@ -92,6 +96,8 @@ impl<'a> Searching<'a> {
             candidates: VecDeque::new(),
             looked_at: Vec::new(),
             former: None,
+            short: false,
+            note_refused: None,
             memory,
         };
         if this.about.goal == Goal::Nothing {
@@ -103,6 +109,9 @@ impl<'a> Searching<'a> {
     pub(super) fn step(&mut self) -> Step {
         let Self { desk, about, former, .. } = self;
         let ask = match &self.state {
+            State::Looking(case) if self.short => {
+                desk.look(case, &About { again: false, ..about.clone() })
+            }
             State::Looking(case) => desk.look(case, about),
             State::Finding => desk.find(about),
             State::Opening => {
@@ -157,14 +166,20 @@ impl<'a> Searching<'a> {
             self.refused(state, reply);
             return;
         }
+        if matches!(state, State::Looking(_)) && !reply.whole && self.about.again && !self.short {
+            self.short = true;
+            return;
+        }
         let json = || serde_json::from_str::<Json>(&reply.body).ok().filter(|_| reply.whole);
         let understood = match state {
             State::Looking(_) => json().and_then(|body| self.desk.looked(&body)).map(|found| {
                 self.looked(found);
             }),
-            State::Finding => json().and_then(|body| self.desk.found(&body)).map(|found| {
-                self.found(found);
-            }),
+            State::Finding => {
+                json().and_then(|body| self.desk.found(&body, &self.about)).map(|found| {
+                    self.found(found);
+                })
+            }
             State::Opening => json().and_then(|body| self.desk.opened(&body)).map(|case| {
                 self.memory.opening = None;
                 self.memory.case = Some(case.clone());
@@ -208,7 +223,17 @@ impl<'a> Searching<'a> {
             // It was deleted.
             State::Looking(case) if matches!(reply.status, 404 | 410) => {
                 self.looked_at.push(case.id);
+                self.note_refused = None;
                 self.next();
+                return;
+            }
+            // Someone may have closed or deleted it between the look and the note.
+            State::Noting(found)
+                if matches!(reply.status, 400 | 403 | 404 | 409 | 410 | 422)
+                    && self.note_refused.is_none() =>
+            {
+                self.note_refused = Some(self.desk.judge(reply));
+                self.state = State::Looking(found.case);
                 return;
             }
             // The right to read notes is not needed otherwise.
@@ -236,8 +261,13 @@ impl<'a> Searching<'a> {
     fn looked(&mut self, found: Found) {
         self.looked_at.push(found.case.id.clone());
         if !found.open {
+            self.note_refused = None;
             self.former.get_or_insert(found.case);
             self.next();
+            return;
+        }
+        if let Some(verdict) = self.note_refused.take() {
+            self.state = State::Over(verdict);
             return;
         }
         self.memory.case = Some(found.case.clone());

@@ -5,21 +5,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const ALL: [Condition; 13] = [
-    Condition::WatchFailing,
-    Condition::QueryRefused,
-    Condition::AccessDenied,
-    Condition::NoData,
-    Condition::TableSilent,
-    Condition::ReceiverBroken,
-    Condition::AlertRefused,
-    Condition::AlertGivenUp,
-    Condition::NotCovered,
-    Condition::HeadLost,
-    Condition::StateUnreadable,
-    Condition::OutboxFull,
-    Condition::Heartbeat,
-];
+const ALL: [Condition; 15] = Condition::ALL;
 
 fn at(minutes: i64) -> DateTime<Utc> {
     "2026-03-01T12:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(minutes)

@@ -343,7 +343,7 @@ impl Jira {
                 let list: Vec<Json> = workflow
                     .iter()
                     .filter(open)
-                    .map(|t| json!({"id": t.id, "name": t.name, "to": t.to.json(), "isAvailable": true}))
+                    .map(|t| json!({"id": t.id, "name": t.name, "to": t.to.json(), "hasScreen": t.demands.is_some(), "isAvailable": true}))
                     .collect();
                 Said::json(200, &json!({"expand": "transitions", "transitions": list}))
             }
@@ -397,7 +397,7 @@ impl Desk for Jira {
     fn cases(&self) -> Vec<Case> {
         let case = |issue: &Issue| {
             let labels = issue.fields["labels"].as_array().map_or(&[][..], Vec::as_slice);
-            let key = labels.iter().filter_map(|l| l.as_str()?.strip_prefix("hsmwatch-")).next();
+            let key = labels.iter().find_map(|l| l.as_str()?.strip_prefix("hsmwatch-"));
             Case {
                 key: key.unwrap_or_default().to_owned(),
                 id: issue.id.to_string(),

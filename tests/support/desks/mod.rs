@@ -135,6 +135,28 @@ pub(crate) trait Desk: Send {
     fn close(&mut self, now: DateTime<Utc>, id: &str);
 }
 
+impl<D: Desk + ?Sized> Desk for Box<D> {
+    fn call(&mut self, now: DateTime<Utc>, call: &Call<'_>) -> Said {
+        (**self).call(now, call)
+    }
+
+    fn pass(&mut self, now: DateTime<Utc>) {
+        (**self).pass(now);
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        (**self).cases()
+    }
+
+    fn problems(&self) -> &[String] {
+        (**self).problems()
+    }
+
+    fn close(&mut self, now: DateTime<Utc>, id: &str) {
+        (**self).close(now, id);
+    }
+}
+
 /// Lets so many requests through a minute.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Throttle {
@@ -152,16 +174,12 @@ impl Throttle {
         let Some(limit) = self.per_minute else { return Ok(()) };
         let minute = TimeDelta::minutes(1);
         self.passed.retain(|at| *at + minute > now);
-        match self.passed.front() {
-            Some(first) if self.passed.len() >= limit => {
-                let wait = *first + minute - now;
-                Err(u64::try_from(wait.num_seconds()).unwrap_or(0).max(1))
-            }
-            _ => {
-                self.passed.push_back(now);
-                Ok(())
-            }
+        if self.passed.len() < limit {
+            self.passed.push_back(now);
+            return Ok(());
         }
+        let free = self.passed.front().copied().unwrap_or(now) + minute;
+        Err(u64::try_from((free - now).num_seconds()).unwrap_or(0).max(1))
     }
 }
 

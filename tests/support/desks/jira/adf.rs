@@ -133,10 +133,9 @@ fn node(node: &Map<String, Json>, kind: &str, place: &str) -> Result<(), String>
             demand(kinds.contains(&word("panelType")), "`panelType`")?;
             children(node, IN_PANEL, place, 1)
         }
-        "expand" => children(node, IN_CELL, place, 1),
         "table" => children(node, &["tableRow"], place, 1),
         "tableRow" => children(node, &["tableCell", "tableHeader"], place, 0),
-        "tableCell" | "tableHeader" => children(node, IN_CELL, place, 1),
+        "tableCell" | "tableHeader" | "expand" => children(node, IN_CELL, place, 1),
         "inlineCard" => demand(web(word("url")), "`url`"),
         "status" => {
             demand(!word("text").is_empty() && !word("color").is_empty(), "`text`, `color`")
@@ -170,9 +169,8 @@ fn text_node(node: &Map<String, Json>, place: &str) -> Result<(), String> {
             "link" => attrs["href"].as_str().is_some_and(web),
             "subsup" => attrs["type"] == "sub" || attrs["type"] == "sup",
             "textColor" | "backgroundColor" => attrs["color"].as_str().is_some_and(|color| {
-                color.len() == 7
-                    && color.starts_with('#')
-                    && u32::from_str_radix(&color[1..], 16).is_ok()
+                let digits = color.strip_prefix('#').unwrap_or_default();
+                digits.len() == 6 && digits.chars().all(|c| c.is_ascii_hexdigit())
             }),
             _ => false,
         };

@@ -1,0 +1,181 @@
+//! What desks answer. What concerns the configuration (a project, a field, a table, a key, a right) is the answer to every
+//! alert: the receiver is broken, its alerts wait, and none is lost. Only what concerns the text of this one alert is refused.
+
+use super::super::limits;
+use super::{Class, by_status, quote};
+use serde_json::Value as Json;
+
+/// Room for what was answered and what is to be done about it.
+const MAX: usize = 200;
+
+/// What was answered, and the cure beside it.
+fn with_cure(said: &str, cure: &str) -> String {
+    let said = quote(said);
+    match (said.as_str(), cure) {
+        ("", cure) => cure.to_owned(),
+        (said, "") => said.to_owned(),
+        (said, cure) => {
+            let room = MAX.saturating_sub(cure.chars().count() + 2);
+            let said = limits::clean(said, room);
+            format!("{}; {cure}", said.trim_end_matches(['.', ';', ' ']))
+        }
+    }
+}
+
+/// The messages of an answer: texts of a list, or those of a map behind their names.
+fn messages(errors: Option<&Json>) -> Vec<String> {
+    let text = |error: &Json| match error {
+        Json::String(text) => Some(text.clone()),
+        Json::Object(error) => ["title", "message", "detail"]
+            .iter()
+            .find_map(|name| error.get(*name)?.as_str())
+            .map(str::to_owned),
+        _ => None,
+    };
+    match errors {
+        Some(Json::Array(list)) => list.iter().filter_map(text).collect(),
+        Some(Json::Object(map)) => {
+            let said = map.iter().filter_map(|(name, error)| Some((name, text(error)?)));
+            said.map(|(name, text)| format!("{name}: {text}")).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn parsed(body: &str) -> Json {
+    serde_json::from_str(body).unwrap_or(Json::Null)
+}
+
+fn contains_any(text: &str, words: &[&str]) -> bool {
+    let text = text.to_lowercase();
+    words.iter().any(|word| text.contains(word))
+}
+
+/// `{"status":"invalid event","message":"…","errors":["…"]}`; an unknown key is answered in plain text.
+pub(super) fn pagerduty(status: u16, body: &str) -> (Class, Option<String>) {
+    let json = parsed(body);
+    let mut said = messages(json.get("errors")).join("; ");
+    if said.is_empty() {
+        let message = json.get("message").and_then(Json::as_str);
+        said = message.unwrap_or(if json.is_null() { body } else { "" }).to_owned();
+    }
+    let class = match by_status(status) {
+        Class::Refused if contains_any(&said, &["routing_key", "routing key"]) => {
+            let cure = "check `routing_key`: the integration key of an Events API v2 integration";
+            return (Class::Broken, Some(with_cure(&said, cure)));
+        }
+        // It holds for every alert of that severity.
+        Class::Refused if contains_any(&said, &["severity"]) => Class::Broken,
+        class => class,
+    };
+    (class, Some(quote(&said)).filter(|said| !said.is_empty()))
+}
+
+/// `{"message":"…","errors":{"priority":"…"}}`; newer ones `{"errors":[{"title":"…"}]}`.
+pub(super) fn jsm(status: u16, body: &str) -> (Class, Option<String>) {
+    const CONTENT: [&str; 4] = ["message", "description", "alias", "note"];
+    let json = parsed(body);
+    let errors = json.get("errors");
+    let mut said = messages(errors).join("; ");
+    if said.is_empty() {
+        said = json.get("message").and_then(Json::as_str).unwrap_or_default().to_owned();
+    }
+    let configured = errors
+        .and_then(Json::as_object)
+        .is_some_and(|errors| errors.keys().any(|name| !CONTENT.contains(&name.as_str())));
+    match by_status(status) {
+        class @ Class::Broken if matches!(status, 401 | 403) => {
+            let cure = "check `api_key`: the key of an API integration that may create alerts";
+            (class, Some(with_cure(&said, cure)))
+        }
+        Class::Refused if configured => {
+            (Class::Broken, Some(with_cure(&said, "check `priority` and `fields`")))
+        }
+        class => (class, Some(quote(&said)).filter(|said| !said.is_empty())),
+    }
+}
+
+/// `{"error":{"message":"…","detail":"…"},"status":"failure"}`
+pub(super) fn servicenow(status: u16, body: &str) -> (Class, Option<String>) {
+    let json = parsed(body);
+    let error = json.get("error");
+    let part = |name: &str| error?.get(name)?.as_str().filter(|text| !text.is_empty());
+    let said: Vec<&str> = [part("message"), part("detail")].into_iter().flatten().collect();
+    let said = if said.is_empty() {
+        error.and_then(Json::as_str).unwrap_or_default().to_owned()
+    } else {
+        said.join(": ")
+    };
+    // A policy of the table, a rule of a business, a table that is not there: the same for every alert.
+    let configured = contains_any(
+        &said,
+        &[
+            "data policy",
+            "mandatory",
+            "business rule",
+            "invalid table",
+            "acl",
+            "security constraint",
+            "aborted",
+        ],
+    );
+    match by_status(status) {
+        class @ Class::Broken if status == 401 => {
+            (class, Some(with_cure(&said, "check user and password, or token")))
+        }
+        Class::Refused | Class::Broken if contains_any(&said, &["mandatory", "data policy"]) => {
+            (Class::Broken, Some(with_cure(&said, "give what is missing in `fields`")))
+        }
+        class @ Class::Broken if matches!(status, 403 | 404) => {
+            let cure = "check `url`, `table` and the roles of the user";
+            (class, Some(with_cure(&said, cure)))
+        }
+        Class::Refused if configured => (Class::Broken, Some(quote(&said))),
+        class => (class, Some(quote(&said)).filter(|said| !said.is_empty())),
+    }
+}
+
+/// `{"errorMessages":["…"],"errors":{"field":"…"}}`; what stands before the API answers in plain text.
+pub(super) fn jira(status: u16, body: &str) -> (Class, Option<String>) {
+    const LOGIN: &str = "check `email` and `token`: it may have expired";
+    const PROJECT: &str =
+        "check `project` and the account's rights in it, and `token`: expired ones look like this";
+    let json = parsed(body);
+    let errors = json.get("errors").and_then(Json::as_object);
+    let mut all = messages(json.get("errorMessages"));
+    all.extend(messages(json.get("errors")));
+    let said = match all.join("; ") {
+        said if said.is_empty() && json.is_null() => body.to_owned(),
+        said => said,
+    };
+    let about = |name: &str| errors.is_some_and(|errors| errors.contains_key(name));
+    let others = errors.is_some_and(|errors| {
+        errors.keys().any(|name| !matches!(name.as_str(), "summary" | "description" | "comment"))
+    });
+    let quoted = || Some(quote(&said)).filter(|said| !said.is_empty());
+    match by_status(status) {
+        class @ Class::Broken if status == 401 => (class, Some(with_cure(&said, LOGIN))),
+        class @ Class::Broken if status == 403 => {
+            (class, Some(with_cure(&said, "check `token` and the account's rights")))
+        }
+        class @ Class::Broken if status == 404 => (class, Some(with_cure(&said, PROJECT))),
+        Class::Refused if about("project") || contains_any(&said, &["for the field 'project'"]) => {
+            (Class::Broken, Some(with_cure(&said, PROJECT)))
+        }
+        Class::Refused if about("issuetype") => {
+            (Class::Broken, Some(with_cure(&said, "check `issue_type`")))
+        }
+        Class::Refused if others => {
+            (Class::Broken, Some(with_cure(&said, "check `priority` and `fields`")))
+        }
+        Class::Refused
+            if contains_any(
+                &said,
+                &["permission", "cannot be set", "log in", "logged in", "does not exist"],
+            ) =>
+        {
+            (Class::Broken, quoted())
+        }
+        class => (class, quoted()),
+    }
+}
