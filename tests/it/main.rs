@@ -11,6 +11,7 @@ mod arrows;
 mod blob;
 mod blob_cost;
 mod blob_identity;
+mod calls;
 mod check;
 mod crash;
 mod daemon;
