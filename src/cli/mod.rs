@@ -9,8 +9,10 @@ mod doctor;
 mod explain;
 mod handler;
 mod identity;
+mod inbox;
 mod init;
 mod keeper;
+mod listen;
 mod origin;
 mod query;
 mod receivers;
@@ -87,6 +89,7 @@ enum Verb {
     Explain(explain::Args),
     SendTest(send_test::Args),
     Verify(verify::Args),
+    Listen(listen::Args),
     Handler(handler::Args),
 }
 
@@ -115,6 +118,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(args) => explain::run(&context, &args),
         Verb::SendTest(args) => send_test::run(&context, &args),
         Verb::Verify(args) => verify::run(&context, &args),
+        Verb::Listen(args) => listen::run(&context, &args),
         Verb::Handler(args) => handler::run(&context, &args),
     };
     match done {

@@ -413,7 +413,6 @@ fn receiver(configured: &config::Receiver) -> Result<Receiver, Stop> {
         rules: configured.rules.clone(),
         detail: configured.detail,
         keys,
-        hub_signature: false,
         credential: credential(configured),
     })
 }

@@ -160,7 +160,6 @@ pub(super) fn receivers(options: &Options) -> Vec<Receiver> {
             rules: None,
             detail: Detail::Full,
             keys: Vec::new(),
-            hub_signature: false,
             credential: format!("credential of {name}"),
         })
         .collect()

@@ -65,7 +65,6 @@ fn receiver(name: &str, kind: Kind) -> Receiver {
         rules: None,
         detail: Detail::Full,
         keys: Vec::new(),
-        hub_signature: false,
         credential: format!("credential-of-{name}"),
     }
 }
