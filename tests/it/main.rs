@@ -43,4 +43,5 @@ mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod templates;
 mod verbs;

@@ -39,7 +39,6 @@ pub(super) fn receiver_of(template: Template, detail: Detail) -> Receiver {
         rules: None,
         detail,
         keys: Vec::new(),
-        hub_signature: false,
         credential: String::new(),
     }
 }
