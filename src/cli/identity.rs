@@ -1,6 +1,5 @@
 //! Tokens of this process's own identity for calls of receivers: Azure's side of them meets HTTP's.
 
-#![allow(dead_code, reason = "the configuration is mapped to it in a commit of its own")]
 use super::setup::azure;
 use crate::azure::identity::{self, ChoiceError, for_audience};
 use crate::config::Cloud;

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::credential::credential;
+use super::identity::managed_identity;
 use super::origin::Origin;
 use super::report::{Stop, talk};
 use crate::azure::blob::BlobStore;
@@ -13,7 +14,7 @@ use crate::config::{
     StorageSecret, System,
 };
 use crate::engine::{Engine, LogsLink, Watch, Workspace};
-use crate::http::{Endpoint, HttpTransport};
+use crate::http::{Auth, Endpoint, HttpTransport, OAuth2};
 use crate::local::disk::DiskStore;
 use crate::local::files::LogFiles;
 use crate::local::logs::FileLogs;
@@ -27,6 +28,7 @@ use crate::watch::row::Row;
 use crate::watch::rule::Rule;
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::sync::Arc;
@@ -215,16 +217,40 @@ impl Setup {
             .config
             .receivers
             .iter()
-            .map(|receiver| {
-                let endpoint = Endpoint {
-                    url: receiver.url.text.clone(),
-                    allow_networks: receiver.allow_networks.clone(),
-                    ..Endpoint::default()
-                };
-                (receiver.name.clone(), endpoint)
-            })
-            .collect();
+            .map(|receiver| Ok((receiver.name.clone(), self.endpoint(receiver)?)))
+            .collect::<Result<_, Stop>>()?;
         HttpTransport::new(endpoints).map_err(|e| Stop::usage(e.to_string()))
+    }
+
+    /// Where a receiver is, and how it is spoken to.
+    fn endpoint(&self, receiver: &config::Receiver) -> Result<Endpoint, Stop> {
+        let auth = match receiver.auth.clone() {
+            config::Auth::None => Auth::None,
+            config::Auth::Bearer { token } => Auth::Bearer(token),
+            config::Auth::Basic { username, password } => Auth::Basic { user: username, password },
+            config::Auth::Header { name, value } => Auth::Header { name, value },
+            config::Auth::OAuth2 { token_url, client_id, client_secret, scope, audience } => {
+                let token_url = token_url.as_str().into();
+                Auth::OAuth2(OAuth2 { token_url, client_id, client_secret, scope, audience })
+            }
+            config::Auth::ManagedIdentity { audience, client_id } => {
+                let bad = |why: &dyn fmt::Display| {
+                    Stop::usage(format!("receiver `{}`: {why}", receiver.name))
+                };
+                let url = Url::parse(receiver.url.text.expose_secret()).map_err(|e| bad(&e))?;
+                let cloud = self.config.cloud;
+                let lookup = |name: &str| self.lookup.var(name);
+                managed_identity(&url, &audience, client_id.as_deref(), cloud, lookup)
+                    .map_err(|e| bad(&e))?
+            }
+        };
+        Ok(Endpoint {
+            url: receiver.url.text.clone(),
+            allow_networks: receiver.allow_networks.clone(),
+            auth,
+            ca: receiver.ca.clone(),
+            client_certificate: receiver.client_certificate.clone(),
+        })
     }
 
     /// What variables mean.

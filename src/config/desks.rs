@@ -25,7 +25,12 @@ pub(super) struct Desk {
 }
 
 /// Reads the keys of the desks, and makes the settings of any kind.
-pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>, kind: Option<Kind>) -> Desk {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    kind: Option<Kind>,
+    webhook: Option<webhook::Settings>,
+) -> Desk {
     let routing_key = reader.parsed(section, "routing_key", secret::routing_key);
     let api_key =
         reader.parsed(section, "api_key", |text| secret::credential(text).and_then(secret::alone));
@@ -58,12 +63,12 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>, kind: Opt
     };
     let urgency = words(reader, section, "urgency", &INCIDENT);
     let impact = words(reader, section, "impact", &INCIDENT);
-    let fields = fields(reader, section, kind);
+    let fields = fields(reader, section, kind, events);
     let settings = kind.and_then(|kind| {
         Some(match kind {
             Kind::Teams => Settings::Teams,
             Kind::Slack => Settings::Slack,
-            Kind::Webhook => Settings::Webhook(webhook::Settings::default()),
+            Kind::Webhook => Settings::Webhook(webhook?),
             Kind::PagerDuty => Settings::Desk(desk::Settings::PagerDuty(pagerduty::Settings {
                 routing_key: routing_key?.0,
                 severity: with(pagerduty::Settings::default_severity(), severity),
@@ -91,6 +96,12 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>, kind: Opt
         })
     });
     Desk { settings, api_key: api_key.map(|(key, _)| key) }
+}
+
+/// `PagerDuty` with nothing but its key.
+pub(super) fn pagerduty(routing_key: SecretString) -> Settings {
+    let severity = pagerduty::Settings::default_severity();
+    Settings::Desk(desk::Settings::PagerDuty(pagerduty::Settings { routing_key, severity }))
 }
 
 const PAGERDUTY: [&str; 4] = ["critical", "error", "warning", "info"];
@@ -138,17 +149,16 @@ fn fields(
     reader: &mut Reader<'_>,
     section: &mut Section<'_>,
     kind: Option<Kind>,
+    events: bool,
 ) -> Map<String, Json> {
     let ours: &[&str] = match kind {
-        Some(Kind::Jira) => &["project", "issuetype", "summary", "description", "labels"],
-        Some(Kind::ServiceNow) => &[
-            "correlation_id",
-            "short_description",
-            "description",
-            "message_key",
-            "time_of_event",
-            "resolution_state",
-        ],
+        Some(Kind::Jira) => &["project", "issuetype", "summary", "description"],
+        Some(Kind::ServiceNow) if events => {
+            &["message_key", "severity", "description", "time_of_event", "resolution_state"]
+        }
+        Some(Kind::ServiceNow) => {
+            &["correlation_id", "short_description", "description", "work_notes"]
+        }
         Some(Kind::JiraServiceManagement) => &["alias", "message", "description"],
         _ => &[],
     };
@@ -162,9 +172,30 @@ fn fields(
             });
             reader.report.fail(&setting, fault);
         }
+        if let Some((_, such)) = added(kind, &name).filter(|(good, _)| !good(&value)) {
+            let fault = Fault::new("hsmwatch adds to it, and cannot add to this");
+            reader.report.fail(&setting, fault.hint(such));
+        }
         fields.insert(name, value);
     }
     fields
+}
+
+/// What a field must be that we add to, where it is one, and an example.
+fn added(kind: Option<Kind>, name: &str) -> Option<(fn(&Json) -> bool, &'static str)> {
+    let words: fn(&Json) -> bool =
+        |value| value.as_array().is_some_and(|items| items.iter().all(Json::is_string));
+    match (kind?, name) {
+        (Kind::Jira, "labels") => Some((words, "labels = [\"hsm\", \"audit\"]")),
+        (Kind::JiraServiceManagement, "tags") => Some((words, "tags = [\"hsm\", \"audit\"]")),
+        (Kind::JiraServiceManagement, "details") => {
+            Some((Json::is_object, "details = { team = \"HSM operations\" }"))
+        }
+        (Kind::ServiceNow, "additional_info") => {
+            Some((Json::is_object, "additional_info = { team = \"HSM operations\" }"))
+        }
+        _ => None,
+    }
 }
 
 /// A table of `ServiceNow`.

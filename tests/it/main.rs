@@ -44,4 +44,5 @@ mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod templates;
+mod tickets;
 mod verbs;

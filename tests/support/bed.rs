@@ -75,6 +75,12 @@ struct Configured {
     more: String,
 }
 
+struct ConfiguredDesk {
+    kind: &'static str,
+    url: String,
+    more: String,
+}
+
 /// Everything that a test needs. Rules run every second.
 pub(crate) struct TestBed {
     pub(crate) logs: FakeLogs,
@@ -85,6 +91,7 @@ pub(crate) struct TestBed {
     state: String,
     rules: String,
     receivers: BTreeMap<String, Configured>,
+    desks: BTreeMap<String, ConfiguredDesk>,
     variables: BTreeMap<String, String>,
     /// The second in which the last run ended.
     last: Cell<i64>,
@@ -103,6 +110,7 @@ impl TestBed {
             state: "path = \"state\"".to_owned(),
             rules: String::new(),
             receivers: BTreeMap::new(),
+            desks: BTreeMap::new(),
             variables: BTreeMap::new(),
             last: Cell::new(0),
         }
@@ -130,6 +138,13 @@ impl TestBed {
         };
         let fake = FakeReceiver::behind(contract, &self.gate);
         self.receivers.insert(name.to_owned(), Configured { fake, kind, more: more.to_owned() });
+    }
+
+    /// With a desk as a receiver: its kind, its address, and further lines of configuration.
+    pub(crate) fn desk(mut self, name: &str, kind: &'static str, url: &str, more: &str) -> Self {
+        let desk = ConfiguredDesk { kind, url: url.to_owned(), more: more.to_owned() };
+        self.desks.insert(name.to_owned(), desk);
+        self
     }
 
     /// Takes a receiver out of the configuration.
@@ -219,6 +234,13 @@ impl TestBed {
             writeln!(
                 text,
                 "\n[[receiver]]\nname = \"{name}\"\nkind = \"{kind}\"\nurl = {{ env = \"URL_{name}\" }}\n{secret}{more}"
+            )
+            .unwrap();
+        }
+        for (name, ConfiguredDesk { kind, url, more }) in &self.desks {
+            writeln!(
+                text,
+                "\n[[receiver]]\nname = \"{name}\"\nkind = \"{kind}\"\nurl = \"{url}\"\n{more}"
             )
             .unwrap();
         }

@@ -2,8 +2,10 @@
 
 use super::bed::{SECRETS, TestBed};
 use chrono::{TimeDelta, Utc};
+use hsmwatch::engine::case::CaseDoc;
 use hsmwatch::engine::record::Record;
 use hsmwatch::local::disk::DiskStore;
+use hsmwatch::notify::desk::SETTLE;
 use hsmwatch::ports::{Document, StateStore as _, When};
 use hsmwatch::watch::head::Head;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +81,18 @@ impl TestBed {
             (record.next_due, record.claim_until) =
                 (record.next_due.min(now), record.claim_until.min(now));
             (document.body, document.meta) = (record.encode(), record.meta());
+            true
+        });
+    }
+
+    /// Attempts to open a case were made so long ago that a search shows what came of them, and turns have run out.
+    pub(crate) fn cases_settle(&self) {
+        let now = Utc::now();
+        self.change("cases/", |document| {
+            let mut case = CaseDoc::decode(&document.body).unwrap();
+            case.memory.opening = case.memory.opening.map(|at| at - SETTLE);
+            case.claim_until = case.claim_until.min(now);
+            (document.body, document.meta) = (case.encode(), case.meta());
             true
         });
     }

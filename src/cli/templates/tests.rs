@@ -34,7 +34,7 @@ pub(super) fn receiver_of(template: Template, detail: Detail) -> Receiver {
     let format = webhook::Format::Template(template);
     Receiver {
         name: "itsm".to_owned(),
-        settings: Settings::Webhook(webhook::Settings { format, hub_signature: false }),
+        settings: Settings::Webhook(webhook::Settings { format, ..Default::default() }),
         min_severity: Severity::Info,
         rules: None,
         detail,

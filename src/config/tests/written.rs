@@ -43,11 +43,14 @@ pub(super) fn world() -> World {
         .var("FORMER_SECRET", "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=")
         .var("HSMWATCH_STORAGE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
         .var("HSMWATCH_STORAGE_SAS", "sv=2021-12-02&sig=abc%3D")
-        .var("PAGERDUTY_ROUTING_KEY", ROUTING_KEY)
+        .var("HSMWATCH_PAGERDUTY_ROUTING_KEY", ROUTING_KEY)
+        .var("SERVICENOW_PASSWORD", "pass")
+        .var("JIRA_TOKEN", "tok")
         .var("JSM_API_KEY", "0a1b2c3d-0000-4000-8000-0123456789ab")
         .var("RECEIVER_TOKEN", "tok-0123456789")
         .var("RECEIVER_PASSWORD", "pass word: 1")
         .var("RECEIVER_CLIENT_SECRET", "a~b.c_d-e")
+        .file("alert.json.j2", "{\"text\": {{ title }}}\n")
         .file("ca.pem", CERTIFICATE)
         .file("client.pem", CLIENT)
         .file("rules/a.toml", "[[rule]]\nid = 'a'\ntitle = 'A'\nseverity = 'low'\nquery = 'T'\n")
@@ -127,7 +130,20 @@ impl Good {
             Relation::Needs(a, others) | Relation::OwnNeeds(a, others)
                 if *a == key.name && !others.iter().any(|other| self.has(of, other)) =>
             {
-                self = example(self, others[0]);
+                let other = of.key(others[0]).unwrap();
+                // Where only some of its words go with the key, one of those.
+                let fit = of.relations.iter().find_map(|relation| match relation {
+                    Relation::Only { keys, key: of, words }
+                        if keys.contains(a) && of == &other.name =>
+                    {
+                        Some(format!("\"{}\"", words[0]))
+                    }
+                    _ => None,
+                });
+                self = match fit {
+                    Some(word) => self.with(of, other, &word),
+                    None => example(self, other.name),
+                };
             }
             Relation::Only { keys, key: other, words } if keys.contains(&key.name) => {
                 if self.word(of, other).is_some_and(|word| !words.contains(&word)) {

@@ -74,6 +74,10 @@ pub(super) struct Searching<'a> {
     looked_at: Vec<String>,
     /// The latest case that is closed.
     former: Option<Case>,
+    /// Whether cases are looked at without their descriptions, because one is too long to be read.
+    short: bool,
+    /// What came of a note that was refused: perhaps the case was closed meanwhile.
+    note_refused: Option<Verdict>,
     pub(super) memory: Memory,
 }
 
@@ -92,6 +96,8 @@ impl<'a> Searching<'a> {
             candidates: VecDeque::new(),
             looked_at: Vec::new(),
             former: None,
+            short: false,
+            note_refused: None,
             memory,
         };
         if this.about.goal == Goal::Nothing {
@@ -103,6 +109,9 @@ impl<'a> Searching<'a> {
     pub(super) fn step(&mut self) -> Step {
         let Self { desk, about, former, .. } = self;
         let ask = match &self.state {
+            State::Looking(case) if self.short => {
+                desk.look(case, &About { again: false, ..about.clone() })
+            }
             State::Looking(case) => desk.look(case, about),
             State::Finding => desk.find(about),
             State::Opening => {
@@ -155,6 +164,10 @@ impl<'a> Searching<'a> {
         };
         if !(200..300).contains(&reply.status) {
             self.refused(state, reply);
+            return;
+        }
+        if matches!(state, State::Looking(_)) && !reply.whole && self.about.again && !self.short {
+            self.short = true;
             return;
         }
         let json = || serde_json::from_str::<Json>(&reply.body).ok().filter(|_| reply.whole);
@@ -210,7 +223,17 @@ impl<'a> Searching<'a> {
             // It was deleted.
             State::Looking(case) if matches!(reply.status, 404 | 410) => {
                 self.looked_at.push(case.id);
+                self.note_refused = None;
                 self.next();
+                return;
+            }
+            // Someone may have closed or deleted it between the look and the note.
+            State::Noting(found)
+                if matches!(reply.status, 400 | 403 | 404 | 409 | 410 | 422)
+                    && self.note_refused.is_none() =>
+            {
+                self.note_refused = Some(self.desk.judge(reply));
+                self.state = State::Looking(found.case);
                 return;
             }
             // The right to read notes is not needed otherwise.
@@ -238,8 +261,13 @@ impl<'a> Searching<'a> {
     fn looked(&mut self, found: Found) {
         self.looked_at.push(found.case.id.clone());
         if !found.open {
+            self.note_refused = None;
             self.former.get_or_insert(found.case);
             self.next();
+            return;
+        }
+        if let Some(verdict) = self.note_refused.take() {
+            self.state = State::Over(verdict);
             return;
         }
         self.memory.case = Some(found.case.clone());

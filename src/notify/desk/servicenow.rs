@@ -180,12 +180,8 @@ impl searching::Desk for Settings {
     }
 
     fn read(&self, case: &Case, _: &About<'_>) -> Ask {
-        let query = format!("element_id={}^element=work_notes^ORDERBYDESCsys_created_on", case.id);
-        let path = format!(
-            "/api/now/table/sys_journal_field?sysparm_query={}&sysparm_fields=value&sysparm_limit=10",
-            percent::encode(&query),
-        );
-        Ask::get(Act::Read, path)
+        // All notes as people see them, the latest first. The table that holds them is for administrators.
+        Ask::get(Act::Read, format!("{}&sysparm_display_value=true", path(case, "work_notes")))
     }
 
     fn note(&self, found: &Found, about: &About<'_>) -> Ask {

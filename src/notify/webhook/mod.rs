@@ -27,7 +27,7 @@ const MAX_PLAIN: usize = 24_576;
 pub struct Settings {
     /// The shape of the body.
     pub format: Format,
-    /// Whether the newest secret also signs as GitHub does: `X-Hub-Signature-256`.
+    /// Whether `X-Hub-Signature-256` is sent as well, by the newest secret.
     pub hub_signature: bool,
 }
 

@@ -343,7 +343,7 @@ impl Jira {
                 let list: Vec<Json> = workflow
                     .iter()
                     .filter(open)
-                    .map(|t| json!({"id": t.id, "name": t.name, "to": t.to.json(), "isAvailable": true}))
+                    .map(|t| json!({"id": t.id, "name": t.name, "to": t.to.json(), "hasScreen": t.demands.is_some(), "isAvailable": true}))
                     .collect();
                 Said::json(200, &json!({"expand": "transitions", "transitions": list}))
             }

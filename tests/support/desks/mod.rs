@@ -135,6 +135,28 @@ pub(crate) trait Desk: Send {
     fn close(&mut self, now: DateTime<Utc>, id: &str);
 }
 
+impl<D: Desk + ?Sized> Desk for Box<D> {
+    fn call(&mut self, now: DateTime<Utc>, call: &Call<'_>) -> Said {
+        (**self).call(now, call)
+    }
+
+    fn pass(&mut self, now: DateTime<Utc>) {
+        (**self).pass(now);
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        (**self).cases()
+    }
+
+    fn problems(&self) -> &[String] {
+        (**self).problems()
+    }
+
+    fn close(&mut self, now: DateTime<Utc>, id: &str) {
+        (**self).close(now, id);
+    }
+}
+
 /// Lets so many requests through a minute.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Throttle {
