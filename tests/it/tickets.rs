@@ -15,8 +15,8 @@ use crate::support::fake_desk::FakeDesk;
 // All of them hold what must never be shown: `s3cret`.
 const ROUTING_KEY: &str = "s3cret0ROUTING0KEY00000000000000";
 const API_KEY: &str = "s3cret-api-key-0000-000000000000";
-const PASSWORD: &str = "s3cret-password";
-const TOKEN: &str = "ATATT3s3cret-token";
+const PASSWORD: &str = "s3cret-password-of-the-instance";
+const TOKEN: &str = "ATATT3s3cret-token-of-the-account";
 
 /// A sort of desk.
 struct Sort {

@@ -13,7 +13,7 @@ use chrono::{TimeDelta, Utc};
 /// The id and the incident's key of the last alert that the webhook `itsm` was told.
 fn last(bed: &TestBed) -> (String, String) {
     let delivery = bed.at("itsm").deliveries().pop().unwrap();
-    let key = delivery.json()["data"]["incident"].as_str().map(str::to_owned);
+    let key = delivery.json()["data"]["incident_key"].as_str().map(str::to_owned);
     (delivery.id().to_owned(), key.unwrap_or_default())
 }
 
