@@ -42,10 +42,14 @@ param existingKeyVaultResourceId string = ''
   'teams'
   'slack'
   'webhook'
+  'pagerduty'
 ])
 param receivers array = [
   'teams'
 ]
+
+@description('Where PagerDuty takes events, for the receiver pagerduty; in the EU https://events.eu.pagerduty.com/v2/enqueue.')
+param pagerdutyUrl string = 'https://events.pagerduty.com/v2/enqueue'
 
 // Names of secrets, no secrets: what the linter takes them for.
 @description('More settings with secrets, for a configuration of your own: name of the setting to name of the vault\'s secret.')
@@ -299,6 +303,12 @@ var webhookSettings = contains(receivers, 'webhook')
       HSMWATCH_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${secretsUri}/hsmwatch-webhook-secret)'
     }
   : {}
+var pagerdutySettings = contains(receivers, 'pagerduty')
+  ? {
+      HSMWATCH_PAGERDUTY_ROUTING_KEY: '@Microsoft.KeyVault(SecretUri=${secretsUri}/hsmwatch-pagerduty-routing-key)'
+      HSMWATCH_PAGERDUTY_URL: pagerdutyUrl
+    }
+  : {}
 var moreSettings = toObject(
   items(secretSettings),
   entry => entry.key,
@@ -321,6 +331,11 @@ var secretNames = concat(
         'hsmwatch-webhook-secret'
       ]
     : [],
+  contains(receivers, 'pagerduty')
+    ? [
+        'hsmwatch-pagerduty-routing-key'
+      ]
+    : [],
   map(items(secretSettings), entry => entry.value)
 )
 
@@ -334,7 +349,15 @@ module app 'modules/app.bicep' = {
     tags: tags
     identityId: identity.id
     blobEndpoint: functionStorage.outputs.blobEndpoint
-    settings: union(moreSettings, settings, configSettings, teamsSettings, slackSettings, webhookSettings)
+    settings: union(
+      moreSettings,
+      settings,
+      configSettings,
+      teamsSettings,
+      slackSettings,
+      webhookSettings,
+      pagerdutySettings
+    )
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''

@@ -2,16 +2,18 @@
 
 use super::report::{count, out, talk};
 use super::setup::{self, Ready};
-use super::{Context, Done, Format};
+use super::{Context, Done, Format, templates};
+use crate::config::Problems;
 use crate::watch::duration;
 use crate::watch::rule::Kind;
 use crate::watch::schedule::Schedule;
 use serde_json::json;
 use std::process::ExitCode;
 
-/// Check the configuration and every rule, without any network
+/// Check the configuration, every rule and every template, without any network
 ///
-/// Reports all problems at once, each with file, line, column and what to do. Exit code 2 if there are any.
+/// Reports all problems at once, each with file, line, column and what to do. Templates of receivers are rendered for every
+/// rule, with sample alerts of all sorts. Exit code 2 if there are any problems.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Take warnings for errors
@@ -25,6 +27,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
     setup.transport()?;
     let receivers = setup.receivers()?;
     setup.watches()?;
+    let failing = templates::problems(&setup, &receivers);
+    if !failing.is_empty() {
+        return Err(Problems(failing).into());
+    }
     setup.warn();
     if context.format == Format::Json {
         let rules: Vec<_> = setup

@@ -1,6 +1,7 @@
 //! What changes whenever something changes that may mend a broken receiver.
 
 use crate::config::{Auth, Receiver};
+use crate::notify::webhook::FormatWord;
 use crate::notify::{Settings, desk};
 use crate::watch::fingerprint::{Hash, hex};
 use secrecy::ExposeSecret as _;
@@ -41,6 +42,9 @@ pub(crate) fn credential(receiver: &Receiver) -> String {
             named("client_id", client_id.as_deref().unwrap_or_default());
         }
     }
+    for header in &receiver.headers {
+        named("template header", header.expose_secret());
+    }
     if let Some(ca) = &receiver.ca {
         named("ca", ca);
     }
@@ -48,7 +52,16 @@ pub(crate) fn credential(receiver: &Receiver) -> String {
         named("client_certificate", certificate.expose_secret());
     }
     match &receiver.settings {
-        Settings::Teams | Settings::Slack | Settings::Webhook(_) => {}
+        Settings::Teams | Settings::Slack => {}
+        Settings::Webhook(webhook) => {
+            // Some receivers refuse what has not their shape as if it came from a stranger.
+            if webhook.format.word() != FormatWord::default() {
+                named("format", webhook.format.word().as_str());
+            }
+            if webhook.hub_signature {
+                named("hub_signature", "true");
+            }
+        }
         Settings::Desk(desk::Settings::PagerDuty(pagerduty)) => {
             named("routing_key", pagerduty.routing_key.expose_secret());
         }

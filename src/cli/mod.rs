@@ -9,8 +9,10 @@ mod doctor;
 mod explain;
 mod handler;
 mod identity;
+mod inbox;
 mod init;
 mod keeper;
+mod listen;
 mod origin;
 mod query;
 mod receivers;
@@ -24,6 +26,8 @@ mod setup;
 mod span;
 mod status;
 mod supply;
+mod templates;
+mod test_alert;
 mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -85,6 +89,7 @@ enum Verb {
     Explain(explain::Args),
     SendTest(send_test::Args),
     Verify(verify::Args),
+    Listen(listen::Args),
     Handler(handler::Args),
 }
 
@@ -113,6 +118,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(args) => explain::run(&context, &args),
         Verb::SendTest(args) => send_test::run(&context, &args),
         Verb::Verify(args) => verify::run(&context, &args),
+        Verb::Listen(args) => listen::run(&context, &args),
         Verb::Handler(args) => handler::run(&context, &args),
     };
     match done {

@@ -3,23 +3,21 @@
 use super::catalogue;
 use super::report::{Stop, out, talk};
 use super::rows::escaped;
-use super::sample::{CALLER, CLIENT, HSM, Probe, Watches};
-use super::setup::{self, Setup, instance};
+use super::setup;
+use super::test_alert::sample;
 use super::{Context, Done, Format, runtime};
-use crate::config::{Source, nearest};
+use crate::config::nearest;
 use crate::engine::request;
 use crate::notify::desk::Memory;
 use crate::notify::exchange::{Errand, Exchange, Step};
 use crate::notify::verdict::Verdict;
-use crate::notify::{self, Kind, Receiver, desk, operations};
+use crate::notify::webhook::template::Fault;
+use crate::notify::{self, Kind, Receiver, desk};
 use crate::ports::{Transport, answered};
-use crate::watch::alert::{Alert, AlertRule, AlertWorkspace, CAVEAT, Hit, Interval, Links, Reason};
-use crate::watch::fingerprint::{Hash, Scope, hex};
-use crate::watch::head::Version;
-use crate::watch::intake::{Group, Reading, incident_key};
+use crate::watch::alert::Alert;
 use crate::watch::rule::Rule;
 use crate::watch::severity::Severity;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, json};
 use std::process::ExitCode;
 
@@ -98,91 +96,6 @@ fn chosen<'r>(all: &'r [Receiver], names: &[String]) -> Result<Vec<&'r Receiver>
     Ok(all.iter().filter(|receiver| names.contains(&receiver.name)).collect())
 }
 
-/// The alert that a rule would send of a made-up record, marked as a test.
-fn sample(
-    setup: &Setup,
-    rule: &Rule,
-    severity: Option<Severity>,
-    receivers: Vec<String>,
-    now: DateTime<Utc>,
-) -> Alert {
-    let version = Version::of(rule, now);
-    let window = Interval { from: now - TimeDelta::hours(1), to: now };
-    let here = |name: &String| rule.workspaces.as_ref().is_none_or(|names| names.contains(name));
-    let workspace = setup.config.workspaces.iter().find(|workspace| here(&workspace.name));
-    let name = workspace.map(|workspace| workspace.name.clone()).unwrap_or_default();
-    let id = match workspace.map(|workspace| &workspace.source) {
-        Some(Source::LogAnalytics { id, .. }) => id.clone(),
-        _ => name.clone(),
-    };
-    // To the workspace if it is known where that is: the HSM is made up.
-    let logs = workspace
-        .and_then(|workspace| setup.workspace(workspace).ok())
-        .and_then(|workspace| (workspace.logs_link)(&version.ask(window), window, None));
-    let (hit, group) = hit(rule, &Scope::new(&id, &rule.id, &version.id), now);
-    // Random, so that no receiver takes a second test for the first.
-    let mut hash = Hash::new("test");
-    hash.text(&instance()).text(&now.timestamp_micros().to_string());
-    let test = hash.finish();
-    Alert {
-        id: hex(&test),
-        rule: AlertRule {
-            id: rule.id.clone(),
-            title: format!("Test: {}", rule.title),
-            severity: severity.unwrap_or(rule.severity),
-            version: version.id,
-            meaning: rule.meaning.clone(),
-            why: rule.why.clone(),
-            action: rule.action.clone(),
-            false_positives: rule.false_positives.clone(),
-        },
-        // Of its own: a test must not land in the case of something that has happened.
-        incident_key: incident_key("test", &hex(&test), &group),
-        workspace: AlertWorkspace { id, name },
-        group,
-        reason: Reason::Test,
-        window,
-        time: now,
-        count: 1,
-        suppressed: 0,
-        first_seen: hit.time,
-        last_seen: hit.time,
-        hits: vec![hit],
-        hits_truncated: 0,
-        caveat: Some(CAVEAT.to_owned()),
-        note: Some("This is a test, sent by hand with `hsmwatch send-test`. Nothing has happened: the record below is made up.".to_owned()),
-        links: Links { logs, runbook: rule.runbook.clone() },
-        receivers,
-    }
-}
-
-/// What the rule returns for the first operation that it watches.
-fn hit(rule: &Rule, scope: &Scope, now: DateTime<Utc>) -> (Hit, Group) {
-    let probe = Probe::new(rule, now);
-    let reading =
-        Reading { scope: scope.clone(), key: &rule.key, group_by: rule.group_by.as_deref() };
-    let known = || operations::all().iter().map(|operation| operation.name.as_str());
-    let this = known().find(|name| probe.watches(name) == Watches::This);
-    let operation = this.or_else(|| known().next()).unwrap_or_default();
-    if let Some(row) = probe.latest(operation) {
-        let fingerprint = scope.fingerprint(&row, &rule.key);
-        let time = row.time().unwrap_or(now);
-        return (reading.hit(&row, &fingerprint, 1, time), reading.group(&row));
-    }
-    // The embedded engine cannot run the rule, or it asks for what is not made up.
-    let hit = Hit {
-        fingerprint: hex(&Hash::new("test").finish()),
-        time: now - TimeDelta::minutes(1),
-        operation: Some(operation.to_owned()),
-        instance: Some("hsmwatch-test-1".to_owned()),
-        caller: Some(CALLER.to_owned()),
-        client: Some(CLIENT.to_owned()),
-        resource: Some(HSM.to_owned()),
-        fields: Map::new(),
-    };
-    (hit, Group::from([("_ResourceId".to_owned(), HSM.to_owned())]))
-}
-
 /// Everything that would be sent, save the address and what proves who we are.
 fn print(context: &Context, receivers: &[&Receiver], alert: &Alert, now: DateTime<Utc>) {
     let mut all = Vec::new();
@@ -190,14 +103,16 @@ fn print(context: &Context, receivers: &[&Receiver], alert: &Alert, now: DateTim
         let mut path = String::new();
         let mut headers = Vec::new();
         let mut body = None;
+        let mut fault = None;
         if let notify::Settings::Desk(settings) = &receiver.settings {
             if let Some(ask) = desk::opening(settings, receiver, alert, now) {
                 (path, headers, body) = (ask.path, ask.headers, ask.body);
             }
         } else {
-            let rendered = notify::render(receiver, alert);
-            headers = notify::headers(receiver, &alert.id, now, &rendered);
-            body = Some(rendered);
+            let made = notify::message(receiver, alert);
+            headers = notify::headers(receiver, &alert.id, now, &made.body);
+            headers.extend(made.headers);
+            (body, fault) = (Some(made.body), made.fault.as_ref().map(fallen_back));
         }
         if let Some(body) = &body {
             headers.insert(0, ("content-type".to_owned(), body.content_type.clone().into_owned()));
@@ -207,7 +122,7 @@ fn print(context: &Context, receivers: &[&Receiver], alert: &Alert, now: DateTim
         if context.format == Format::Json {
             // As text, for it is the bytes that are signed.
             let headers: Map<_, _> = headers.into_iter().map(|(k, v)| (k, v.into())).collect();
-            all.push(json!({"receiver": receiver.name, "kind": receiver.kind().as_str(), "path": path, "headers": headers, "body": text}));
+            all.push(json!({"receiver": receiver.name, "kind": receiver.kind().as_str(), "path": path, "headers": headers, "body": text, "fault": fault}));
             continue;
         }
         if n > 0 {
@@ -215,6 +130,9 @@ fn print(context: &Context, receivers: &[&Receiver], alert: &Alert, now: DateTim
         }
         let to = if path.is_empty() { String::new() } else { format!(", {path}") };
         talk(format!("POST to {} ({}){to}:", receiver.name, receiver.kind()));
+        if let Some(fault) = fault {
+            talk(format!("  note: {fault}"));
+        }
         for (name, value) in &headers {
             out(format!("{name}: {value}"));
         }
@@ -233,11 +151,19 @@ struct Outcome {
     /// The status of the last answer, if there was one.
     status: Option<u16>,
     memory: Memory,
+    /// Why it was sent in the default format, if it was.
+    fault: Option<String>,
+}
+
+/// Says that a template failed.
+fn fallen_back(fault: &Fault) -> String {
+    format!("rendered in the default format, because its own failed: {}", fault.problem)
 }
 
 /// Makes the calls of one exchange.
 async fn exchange(transport: &dyn Transport, errand: Errand<'_>, memory: Memory) -> Outcome {
     let mut exchange = Exchange::begin(errand, memory);
+    let fault = exchange.fault().map(fallen_back);
     let mut status = None;
     loop {
         match exchange.step() {
@@ -246,7 +172,9 @@ async fn exchange(transport: &dyn Transport, errand: Errand<'_>, memory: Memory)
                 status = sent.as_ref().ok().map(|reply| reply.status);
                 exchange.take(&answered(sent));
             }
-            Step::End(verdict) => return Outcome { verdict, status, memory: exchange.memory() },
+            Step::End(verdict) => {
+                return Outcome { verdict, status, memory: exchange.memory(), fault };
+            }
         }
     }
 }
@@ -263,7 +191,7 @@ async fn send(
     let mut all = Vec::new();
     for receiver in receivers {
         let errand = Errand { receiver, alert, again: false, resolve: false, at: alert.time };
-        let Outcome { verdict, status, memory } =
+        let Outcome { verdict, status, memory, fault } =
             exchange(transport, errand, Memory::default()).await;
         let delivered = verdict == Verdict::Delivered;
         all_well &= delivered;
@@ -284,7 +212,7 @@ async fn send(
                 "delivered": delivered, "verdict": verdict.as_str(), "status": status, "why": why,
                 "incident_key": alert.incident_key, "case": case,
                 "resolved": closed.as_ref().map(|verdict| *verdict == Verdict::Delivered),
-                "next": next, "spared": spared,
+                "next": next, "spared": spared, "fault": fault,
             }));
             continue;
         }
@@ -295,6 +223,9 @@ async fn send(
         };
         out(format!("{} ({}): {answer}", receiver.name, receiver.kind()));
         talk(format!("  {next}"));
+        if let Some(fault) = fault {
+            talk(format!("  note: {fault}"));
+        }
         if let Some(why) = spared {
             talk(format!("  note: a real alert like this would not go there: {why}"));
         }

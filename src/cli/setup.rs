@@ -10,7 +10,7 @@ use crate::azure::identity::for_endpoint;
 use crate::azure::logs::{LogAnalytics, LogAnalyticsOptions, PAUSES, WAIT};
 use crate::azure::storage;
 use crate::config::{
-    self, Config, Input, Known, Lookup as _, Problem, Problems, RulePlace, Source, State,
+    self, Config, Input, Known, Lookup as _, Place, Problem, Problems, RulePlace, Source, State,
     StorageSecret, System,
 };
 use crate::engine::{Engine, LogsLink, Watch, Workspace};
@@ -18,6 +18,7 @@ use crate::http::{Auth, Endpoint, HttpTransport, OAuth2};
 use crate::local::disk::DiskStore;
 use crate::local::files::LogFiles;
 use crate::local::logs::FileLogs;
+use crate::notify::webhook::template::Part;
 use crate::notify::{self, Receiver, links, sign::SigningKey};
 use crate::ports::{LogSource, StateStore, Transport};
 use crate::watch::build::{At, Built, RuleProblem, build};
@@ -323,6 +324,16 @@ impl Setup {
         ))
     }
 
+    /// Where a byte of a receiver's template stands.
+    pub(crate) fn template_place(
+        &self,
+        _receiver: &str,
+        _part: &Part,
+        _offset: usize,
+    ) -> Option<Place> {
+        None
+    }
+
     /// The times that decide what is asked.
     pub(crate) fn timing(&self) -> Timing {
         let Config { overlap, sweep, sweep_every, catch_up, .. } = self.config;
@@ -428,7 +439,6 @@ fn receiver(configured: &config::Receiver) -> Result<Receiver, Stop> {
         rules: configured.rules.clone(),
         detail: configured.detail,
         keys,
-        hub_signature: false,
         credential: credential(configured),
     })
 }

@@ -8,7 +8,8 @@ use super::{Context, Done};
 use crate::notify::captured::{self, Captured, Kept};
 use crate::notify::proof;
 use chrono::{DateTime, TimeDelta, Utc};
-use secrets::Secrets;
+pub(super) use secrets::Secrets;
+pub(super) use show::{json, lines};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,7 +56,7 @@ pub(crate) struct Args {
     /// The body, where only headers were kept with the request
     #[arg(long, value_name = "FILE", conflicts_with = "id")]
     body: Option<PathBuf>,
-    /// A variable that holds a secret (`whsec_…`); again for another, newest first [default: HSMWATCH_WEBHOOK_SECRET]
+    /// A variable that holds a secret (`whsec_…`); again for another, newest first [default: `HSMWATCH_WEBHOOK_SECRET`]
     #[arg(long, value_name = "NAME")]
     secret_env: Vec<String>,
     /// A file that holds a secret; again for another

@@ -276,5 +276,6 @@ fn receiver(draft: DraftReceiver) -> Option<Receiver> {
         auth: draft.auth?,
         ca: draft.ca,
         client_certificate: draft.client_certificate,
+        headers: draft.headers,
     })
 }

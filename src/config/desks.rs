@@ -25,7 +25,12 @@ pub(super) struct Desk {
 }
 
 /// Reads the keys of the desks, and makes the settings of any kind.
-pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>, kind: Option<Kind>) -> Desk {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    kind: Option<Kind>,
+    webhook: Option<webhook::Settings>,
+) -> Desk {
     let routing_key = reader.parsed(section, "routing_key", secret::routing_key);
     let api_key =
         reader.parsed(section, "api_key", |text| secret::credential(text).and_then(secret::alone));
@@ -63,7 +68,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>, kind: Opt
         Some(match kind {
             Kind::Teams => Settings::Teams,
             Kind::Slack => Settings::Slack,
-            Kind::Webhook => Settings::Webhook(webhook::Settings::default()),
+            Kind::Webhook => Settings::Webhook(webhook?),
             Kind::PagerDuty => Settings::Desk(desk::Settings::PagerDuty(pagerduty::Settings {
                 routing_key: routing_key?.0,
                 severity: with(pagerduty::Settings::default_severity(), severity),
@@ -91,6 +96,12 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>, kind: Opt
         })
     });
     Desk { settings, api_key: api_key.map(|(key, _)| key) }
+}
+
+/// `PagerDuty` with nothing but its key.
+pub(super) fn pagerduty(routing_key: SecretString) -> Settings {
+    let severity = pagerduty::Settings::default_severity();
+    Settings::Desk(desk::Settings::PagerDuty(pagerduty::Settings { routing_key, severity }))
 }
 
 const PAGERDUTY: [&str; 4] = ["critical", "error", "warning", "info"];

@@ -73,6 +73,7 @@ pub(super) struct DraftReceiver {
     pub(super) detail: Option<Detail>,
     pub(super) auth: Option<Auth>,
     pub(super) ca: Option<String>,
+    pub(super) headers: Vec<SecretString>,
     pub(super) client_certificate: Option<SecretString>,
 }
 

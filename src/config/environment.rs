@@ -5,7 +5,7 @@ use super::lookup::Lookup;
 use super::model::{Auth, Source};
 use super::problem::{Fault, Report, Setting};
 use super::text::{Text, checked};
-use super::{address, secret, state, value};
+use super::{address, desks, secret, state, value};
 use crate::notify::{Kind, Settings, webhook};
 
 const MINIMAL: &str = "the least that works:\n\
@@ -23,15 +23,17 @@ pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
     let teams = variable("HSMWATCH_TEAMS_URL");
     let slack = variable("HSMWATCH_SLACK_URL");
     let webhook = variable("HSMWATCH_WEBHOOK_URL");
+    let pagerduty = variable("HSMWATCH_PAGERDUTY_ROUTING_KEY");
     if id.is_none() {
         let fault = Fault::new("no workspace: set `HSMWATCH_WORKSPACE_ID`").hint(MINIMAL);
         report.fail(&draft.at, fault);
     }
     draft.state = state::variables(variable, lookup, &draft.at, report);
-    if teams.is_none() && slack.is_none() && webhook.is_none() {
+    if [&teams, &slack, &webhook, &pagerduty].iter().all(|receiver| receiver.is_none()) {
         let fault = Fault::new(
-            "no receiver: set `HSMWATCH_TEAMS_URL`, `HSMWATCH_SLACK_URL` or `HSMWATCH_WEBHOOK_URL`",
-        );
+            "no receiver: set `HSMWATCH_TEAMS_URL`, `HSMWATCH_SLACK_URL`, `HSMWATCH_WEBHOOK_URL` or `HSMWATCH_PAGERDUTY_ROUTING_KEY`",
+        )
+        .hint("ServiceNow, Jira and Jira Service Management need a file: `hsmwatch init`");
         report.fail(&draft.at, fault);
     }
 
@@ -64,6 +66,8 @@ pub(super) fn read(lookup: &dyn Lookup, report: &mut Report) -> Draft {
         secrets: secret.into_iter().collect(),
         ..receiver("webhook", Kind::Webhook, text, report)
     }));
+    let events = variable("HSMWATCH_PAGERDUTY_URL");
+    draft.receivers.extend(paged(pagerduty, events, report));
     draft.cloud = variable("HSMWATCH_CLOUD").and_then(|text| checked(&text, value::cloud, report));
     draft.presets = variable("HSMWATCH_PRESETS").map(|text| {
         let names = text.value.split(',').map(str::trim).filter(|name| !name.is_empty());
@@ -88,8 +92,33 @@ fn receiver(name: &str, kind: Kind, text: Text, report: &mut Report) -> DraftRec
     };
     DraftReceiver {
         url: checked(&text, |text| address::receiver(Some(kind), text), report),
-        name: Some((name.to_owned(), text.setting)),
+        ..named(name, text.setting, settings)
+    }
+}
+
+/// `PagerDuty`, which is known by its key.
+fn paged(key: Option<Text>, url: Option<Text>, report: &mut Report) -> Option<DraftReceiver> {
+    let kind = Kind::PagerDuty;
+    let Some(key) = key else {
+        if let Some(url) = url {
+            let fault = Fault::new("is set, but `HSMWATCH_PAGERDUTY_ROUTING_KEY` is not");
+            report.warn(&url.setting, fault);
+        }
+        return None;
+    };
+    let settings = checked(&key, secret::routing_key, report).map(desks::pagerduty);
+    let url = match url {
+        Some(url) => checked(&url, |text| address::receiver(Some(kind), text), report),
+        None => address::standard(kind),
+    };
+    Some(DraftReceiver { url, ..named("pagerduty", key.setting, settings) })
+}
+
+fn named(name: &str, setting: Setting, settings: Option<Settings>) -> DraftReceiver {
+    DraftReceiver {
+        name: Some((name.to_owned(), setting)),
         settings,
+        url: None,
         secrets: Vec::new(),
         min_severity: None,
         rules: None,
@@ -98,5 +127,6 @@ fn receiver(name: &str, kind: Kind, text: Text, report: &mut Report) -> DraftRec
         auth: Some(Auth::None),
         ca: None,
         client_certificate: None,
+        headers: Vec::new(),
     }
 }

@@ -31,6 +31,7 @@ mod tests;
 mod text;
 mod value;
 pub mod variables;
+mod webhook;
 
 pub use asked::{Asked, Kept, Recorder};
 pub use blob::BlobPlace;

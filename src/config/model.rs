@@ -121,6 +121,8 @@ pub struct Receiver {
     pub ca: Option<String>,
     /// What we show where it asks for a client certificate: PEM with chain and key.
     pub client_certificate: Option<SecretString>,
+    /// Texts of a template's headers: a receiver may know us by one of them.
+    pub headers: Vec<SecretString>,
 }
 
 impl Receiver {

@@ -304,8 +304,11 @@ impl Reader<'_> {
                 let found = if kind == "variable" {
                     variable(self.lookup.var(&name))
                 } else {
-                    // A rule has no secrets; anything else may be one.
-                    contents(self.lookup, &name, of.header != catalogue::RULE.header)
+                    // A rule has no secrets, nor have these; anything else may be one.
+                    let format = of.key(key).and_then(Key::format);
+                    let open = matches!(format, Some(Format::Template | Format::Certificates));
+                    let secret = !open && of.header != catalogue::RULE.header;
+                    contents(self.lookup, &name, secret)
                 };
                 let value = self.report.check(&setting, found)?;
                 let place = (kind == "file").then(|| {

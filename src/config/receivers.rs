@@ -5,7 +5,7 @@ use super::draft::DraftReceiver;
 use super::model::Address;
 use super::problem::Fault;
 use super::reader::{Reader, Section};
-use super::{address, auth, desks, pem, secret, value};
+use super::{address, auth, desks, pem, secret, value, webhook};
 use crate::notify::Kind;
 use secrecy::SecretString;
 
@@ -25,7 +25,8 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
     belong(reader, section, kind);
     let url = url(reader, section, kind);
     let secrets = secrets(reader, section, kind);
-    let desk = desks::read(reader, section, kind);
+    let shape = webhook::read(reader, section, kind);
+    let desk = desks::read(reader, section, kind, shape.settings);
     let auth = match (kind, &desk.api_key) {
         (Some(Kind::JiraServiceManagement), Some(key)) => {
             let _none = auth::read(reader, section, kind);
@@ -70,6 +71,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
         detail,
         auth,
         ca,
+        headers: shape.headers,
         client_certificate: client_certificate.map(|(pem, _)| SecretString::from(pem)),
     }
 }

@@ -124,6 +124,18 @@ pub const VARIABLES: &[Variable] = {
             "Without a file: what the webhook is signed with; also what `verify` checks with.",
         ),
         variable(
+            "HSMWATCH_PAGERDUTY_ROUTING_KEY",
+            Configuration,
+            Person,
+            "Without a file: a receiver, the integration key of a service of PagerDuty.",
+        ),
+        variable(
+            "HSMWATCH_PAGERDUTY_URL",
+            Configuration,
+            Person,
+            "Without a file: where PagerDuty takes events, if not in the US.",
+        ),
+        variable(
             "HSMWATCH_PRESETS",
             Configuration,
             Person,

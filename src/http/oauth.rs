@@ -186,7 +186,7 @@ fn token(json: Option<&Json>) -> Result<Token, &'static str> {
     let text = |name: &str| json.get(name).and_then(Json::as_str).filter(|text| !text.is_empty());
     let secret = text("access_token").ok_or("there is no `access_token` in its answer")?;
     if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        return Err("its tokens are no bearer tokens");
+        return Err("its tokens are not of the type `Bearer`");
     }
     // Some servers write the number as a string.
     let seconds = json.get("expires_in").and_then(|value| match value {

@@ -20,6 +20,7 @@ pub mod operations;
 mod percent;
 pub mod plain;
 pub mod proof;
+pub mod shape;
 pub mod sign;
 pub mod slack;
 pub mod teams;
@@ -233,8 +234,6 @@ pub struct Receiver {
     pub detail: Detail,
     /// Signing keys, newest first; none: unsigned.
     pub keys: Vec<sign::SigningKey>,
-    /// Whether `X-Hub-Signature-256` is sent, too.
-    pub hub_signature: bool,
     /// Changes whenever the address or a secret changes, and tells nothing of either: 16 hex digits of a keyed hash.
     pub credential: String,
 }
@@ -290,7 +289,8 @@ pub fn headers(
     ];
     headers.extend(signature.map(|value| ("webhook-signature".to_owned(), value)));
     // It holds one signature, so the newest secret's: whoever verifies it changes the secret in the same moment as we do.
-    let hub = receiver.keys.first().filter(|_| receiver.hub_signature);
+    let asked = matches!(&receiver.settings, Settings::Webhook(webhook) if webhook.hub_signature);
+    let hub = receiver.keys.first().filter(|_| asked);
     let hub = hub.and_then(|key| sign::hub_signature(&body.bytes, key));
     headers.extend(hub.map(|value| (sign::HUB_HEADER.to_owned(), value)));
     headers

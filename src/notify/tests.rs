@@ -13,7 +13,6 @@ fn receiver(kind: Kind) -> Receiver {
         rules: None,
         detail: Detail::Full,
         keys: Vec::new(),
-        hub_signature: false,
         credential: "0123456789abcdef".to_owned(),
     }
 }
@@ -69,6 +68,30 @@ fn every_attempt_carries_its_own_time_and_signatures() {
         let theirs = standardwebhooks::Webhook::new(SECRET).unwrap();
         assert_eq!(signed[2].1, theirs.sign(&alert.id, 1_767_225_600, &body.bytes).unwrap());
     }
+}
+
+#[test]
+fn a_webhook_may_also_be_signed_as_github_does() {
+    let now = samples::t("2026-01-01T00:00:00Z");
+    let alert = samples::alert(Severity::High);
+    let key = |n: u8| {
+        let secret = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [n; 32]);
+        sign::SigningKey::parse(&format!("whsec_{secret}")).unwrap()
+    };
+    let mut receiver = receiver(Kind::Webhook);
+    let settings = webhook::Settings { hub_signature: true, ..webhook::Settings::default() };
+    receiver.settings = Settings::Webhook(settings);
+    let body = render(&receiver, &alert);
+    let hub = |receiver: &Receiver| {
+        let headers = headers(receiver, &alert.id, now, &body);
+        headers.into_iter().find(|(name, _)| name == sign::HUB_HEADER).map(|(_, value)| value)
+    };
+    assert_eq!(hub(&receiver), None);
+    // The newest secret's alone.
+    receiver.keys = vec![key(1), key(2)];
+    assert_eq!(hub(&receiver), sign::hub_signature(&body.bytes, &key(1)));
+    receiver.settings = samples::settings(Kind::Webhook);
+    assert_eq!(hub(&receiver), None);
 }
 
 #[test]

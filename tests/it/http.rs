@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod auth;
+mod tls;
+
 use crate::support::fake_receiver::{FakeReceiver, Kind, Say};
 use hsmwatch::http::{Endpoint, HttpTransport, MAX_REPLY};
 use hsmwatch::notify::Body;

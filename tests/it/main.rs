@@ -34,6 +34,7 @@ mod logs;
 mod package;
 mod page;
 mod presets;
+mod proof;
 mod receivers;
 mod remote;
 mod run;

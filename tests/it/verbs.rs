@@ -96,7 +96,15 @@ fn exported(folder: &TempDir) {
 #[test]
 fn help_teaches() {
     let here = folder();
-    for verb in [&["rules"][..], &["rules", "show"], &["explain"], &["query"], &["send-test"]] {
+    for verb in [
+        &["rules"][..],
+        &["rules", "show"],
+        &["explain"],
+        &["query"],
+        &["send-test"],
+        &["verify"],
+        &["listen"],
+    ] {
         let ran = run(here.path(), &[verb, &["--help"]].concat());
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{verb:?}");
         insta::assert_snapshot!(format!("help_{}", verb.join("_")), ran.out);

@@ -192,8 +192,18 @@ impl TestBed {
 
     /// With an environment variable.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.insert(name.to_owned(), value.to_owned());
+        self.set_variable(name, value);
         self
+    }
+
+    /// Gives an environment variable another value.
+    pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Gives a receiver other further lines of configuration; it stays where it is.
+    pub(crate) fn reconfigure(&mut self, name: &str, more: &str) {
+        more.clone_into(&mut self.receivers.get_mut(name).unwrap().more);
     }
 
     /// A receiver that was configured.

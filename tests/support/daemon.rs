@@ -68,12 +68,17 @@ impl Daemon {
     }
 
     /// A signal, and how it ends.
-    pub(crate) fn end(mut self, signal: &str) -> Ended {
-        let began = Instant::now();
+    pub(crate) fn end(self, signal: &str) -> Ended {
         let pid = self.child.id();
         let sent =
             Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().unwrap();
         assert!(sent.success());
+        self.ended()
+    }
+
+    /// How it ends by itself.
+    pub(crate) fn ended(mut self) -> Ended {
+        let began = Instant::now();
         let code = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status.code();

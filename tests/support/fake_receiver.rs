@@ -123,6 +123,12 @@ impl FakeReceiver {
         self.server.restart(self.app.clone());
     }
 
+    /// From now on it verifies signatures with these secrets.
+    pub(crate) fn knows(&self, secrets: &[&str]) {
+        let secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+        self.shared.0.lock().unwrap().kind = Kind::Webhook(secrets);
+    }
+
     /// For a receiver's `url`. It holds what must never be shown: `s3cret`.
     pub(crate) fn url(&self) -> String {
         format!(

@@ -13,6 +13,7 @@
 
 pub(crate) mod azurite;
 pub(crate) mod bed;
+pub(crate) mod bouncer;
 pub(crate) mod daemon;
 pub(crate) mod desks;
 pub(crate) mod fake_desk;
@@ -20,6 +21,7 @@ pub(crate) mod fake_identity;
 pub(crate) mod fake_logs;
 pub(crate) mod fake_management;
 pub(crate) mod fake_receiver;
+pub(crate) mod fake_tokens;
 pub(crate) mod function_app;
 pub(crate) mod functions_host;
 pub(crate) mod gate;
@@ -29,3 +31,4 @@ pub(crate) mod server;
 pub(crate) mod state;
 #[cfg(unix)]
 pub(crate) mod terminal;
+pub(crate) mod tls;

@@ -28,7 +28,6 @@ fn receiver(kind: Kind) -> Receiver {
         rules: None,
         detail: Detail::Full,
         keys: Vec::new(),
-        hub_signature: false,
         credential: String::new(),
     }
 }

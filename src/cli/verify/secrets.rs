@@ -13,6 +13,8 @@ const USUAL: &str = "HSMWATCH_WEBHOOK_SECRET";
 pub(crate) struct Secrets {
     pub(crate) keys: Vec<SigningKey>,
     names: Vec<String>,
+    /// Where the first is, as a configuration says it.
+    whence: Option<String>,
 }
 
 impl Secrets {
@@ -27,25 +29,28 @@ impl Secrets {
     pub(crate) fn if_any(variables: &[String], files: &[PathBuf]) -> Result<Self, Stop> {
         let none = variables.is_empty() && files.is_empty();
         if none && System::here().var(USUAL).is_none() {
-            return Ok(Self { keys: Vec::new(), names: Vec::new() });
+            return Ok(Self { keys: Vec::new(), names: Vec::new(), whence: None });
         }
         Self::read(variables, files)
     }
 
     fn named(variables: &[String], files: &[PathBuf]) -> Result<Self, Stop> {
-        let mut all = Self { keys: Vec::new(), names: Vec::new() };
+        let mut all = Self { keys: Vec::new(), names: Vec::new(), whence: None };
         for name in variables {
             let text = System::here().var(name).ok_or_else(|| {
                 Stop::usage(format!("the variable `{name}` is not set"))
                     .hint("put the secret (`whsec_…`) into it, or name a file with --secret-file")
             })?;
             all.add(&SecretString::from(text), &format!("`{name}`"))?;
+            all.whence.get_or_insert_with(|| format!("{{ env = \"{name}\" }}"));
         }
         for path in files {
             let name = format!("`{}`", path.display());
             let text = std::fs::read_to_string(path)
                 .map_err(|e| Stop::usage(format!("cannot read the secret from {name}: {e}")))?;
             all.add(&SecretString::from(text), &name)?;
+            all.whence
+                .get_or_insert_with(|| format!("{{ file = {:?} }}", path.display().to_string()));
         }
         Ok(all)
     }
@@ -64,6 +69,11 @@ impl Secrets {
             self.names.push(format!("the secret in {whence}{which}"));
         }
         Ok(())
+    }
+
+    /// Where the newest is, as a configuration says it.
+    pub(crate) fn whence(&self) -> Option<&str> {
+        self.whence.as_deref()
     }
 
     /// What to call a secret.

@@ -4,8 +4,10 @@
 use super::super::cloud::Cloud;
 use super::super::problem::Fault;
 use super::super::text::Text;
-use super::super::{address, auth, desks, pem, secret, value};
+use super::super::{address, auth, desks, pem, secret, value, webhook};
 use crate::notify::Kind;
+use crate::notify::webhook::FormatWord;
+use crate::notify::webhook::template::MAX_TEMPLATE;
 use crate::watch::duration;
 use crate::watch::severity::Severity;
 use chrono::TimeDelta;
@@ -81,6 +83,12 @@ pub(crate) enum Format {
     Project,
     /// How a call proves where it is from.
     Auth,
+    /// The shape of a webhook's body.
+    Body,
+    /// A template.
+    Template,
+    /// A media type.
+    ContentType,
     /// The address of an account.
     Email,
     /// The user of a password.
@@ -130,6 +138,7 @@ impl Format {
             Self::Kind => Some(Kind::ALL.map(Kind::as_str).to_vec()),
             Self::Detail => Some(value::DETAILS.map(|(word, _)| word).to_vec()),
             Self::Table => Some(desks::TABLES.map(|(word, _)| word).to_vec()),
+            Self::Body => Some(FormatWord::ALL.map(FormatWord::as_str).to_vec()),
             Self::Auth => Some(auth::SCHEMES.map(|(word, _)| word).to_vec()),
             _ => None,
         }
@@ -146,7 +155,13 @@ impl Format {
                     format!("duration{or}, from `\"{}\"`", duration::text(*least))
                 }
             }
-            Self::Cloud | Self::Severity | Self::Kind | Self::Detail | Self::Table | Self::Auth => {
+            Self::Cloud
+            | Self::Severity
+            | Self::Kind
+            | Self::Detail
+            | Self::Table
+            | Self::Body
+            | Self::Auth => {
                 let words = self.words().unwrap_or_default();
                 let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
                 format!("one of {}", words.join(", "))
@@ -174,6 +189,8 @@ impl Format {
             Self::RoutingKey => "32 letters and digits, secret".to_owned(),
             Self::Credential | Self::Password => "text, secret".to_owned(),
             Self::Project => "project key".to_owned(),
+            Self::Template => "template".to_owned(),
+            Self::ContentType => "media type".to_owned(),
             Self::Email => "e-mail address".to_owned(),
             Self::Username | Self::Identifier => "one word".to_owned(),
             Self::Header => "header name".to_owned(),
@@ -209,15 +226,18 @@ impl Format {
             Self::Prose => length(value::PROSE),
             // Bytes count, of which no text has fewer than characters.
             Self::Kql => length(value::KQL),
-            Self::Cron | Self::AccountKey | Self::Path | Self::Pattern => {
-                Outline { least: Some(1), ..Outline::default() }
-            }
+            Self::Cron
+            | Self::AccountKey
+            | Self::Path
+            | Self::Pattern
+            | Self::ContentType
+            | Self::Password => Outline { least: Some(1), ..Outline::default() },
             Self::RoutingKey => pattern("^[A-Za-z0-9]{32}$"),
             Self::Credential => pattern("^[!-~]([ -~]*[!-~])?$"),
             Self::Project => pattern("^[A-Z][A-Z0-9_]{1,99}$"),
             Self::Email => pattern("^[^@ ]+@[^@ ]+$"),
             Self::Username => pattern("^[^: ]"),
-            Self::Password => Outline { least: Some(1), ..Outline::default() },
+            Self::Template => Outline { most: Some(MAX_TEMPLATE), ..Outline::default() },
             Self::Header => pattern("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"),
             Self::Identifier => pattern("^[!-~]+$"),
             Self::Certificates | Self::ClientCertificate => pattern("-----BEGIN "),
@@ -227,6 +247,7 @@ impl Format {
             | Self::Detail
             | Self::Preset
             | Self::Table
+            | Self::Body
             | Self::Auth => Outline::default(),
         }
     }
@@ -268,6 +289,9 @@ impl Format {
             Self::Table => desks::table(text).map(drop),
             Self::Project => desks::project(text).map(drop),
             Self::Auth => auth::scheme(text).map(drop),
+            Self::Body => webhook::format(text).map(drop),
+            Self::Template => webhook::template(text),
+            Self::ContentType => webhook::content_type(text).map(drop),
             Self::Email => auth::email(text).map(drop),
             Self::Username => auth::username(text).map(drop),
             Self::Password => secret::password(text).map(drop),

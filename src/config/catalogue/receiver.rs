@@ -221,6 +221,41 @@ pub(crate) static RECEIVER: Section = Section {
             about: "What we show to a receiver that asks for a client certificate: in PEM, the certificate, those that it was issued by, and its private key, unencrypted.",
         },
         Key {
+            name: "format",
+            shape: Shape::Text(&Format::Body),
+            default: Fallback::Value("\"cloudevents\""),
+            example: "\"alertmanager\"",
+            about: "The shape of what a webhook gets. `cloudevents`: a CloudEvent, with all that is known. `azure-common-alert`: as Azure Monitor tells a log search alert. `alertmanager`: as Prometheus' Alertmanager tells, version 4. `template`: what `template` makes of it.",
+        },
+        Key {
+            name: "template",
+            shape: Shape::Text(&Format::Template),
+            default: Fallback::Nothing,
+            example: "{ file = \"alert.json.j2\" }",
+            about: "The body as a template in the language of Jinja; `examples/templates/` has some to begin with. `hsmwatch check` tries it with an alert of every rule.",
+        },
+        Key {
+            name: "headers",
+            shape: Shape::Texts,
+            default: Fallback::Nothing,
+            example: "{ X-Severity = \"{{ severity }}\" }",
+            about: "More headers, by name, each a template too.",
+        },
+        Key {
+            name: "content_type",
+            shape: Shape::Text(&Format::ContentType),
+            default: Fallback::Value("\"application/json\""),
+            example: "\"text/plain; charset=utf-8\"",
+            about: "What the template makes. It decides how values are escaped.",
+        },
+        Key {
+            name: "hub_signature",
+            shape: Shape::Boolean,
+            default: Fallback::Value("false"),
+            example: "true",
+            about: "Signs the body as GitHub does, too, with the newest secret: `X-Hub-Signature-256`, for receivers that know no other.",
+        },
+        Key {
             name: "min_severity",
             shape: Shape::Text(&Format::Severity),
             default: Fallback::Words(
@@ -283,6 +318,21 @@ pub(crate) static RECEIVER: Section = Section {
             key: KIND,
             words: &["jira-service-management", "servicenow", "jira"],
         },
+        Relation::Only {
+            keys: &["format", "template", "headers", "content_type", "hub_signature"],
+            key: KIND,
+            words: &["webhook"],
+        },
+        Relation::Only {
+            keys: &["template", "headers", "content_type"],
+            key: "format",
+            words: &["template"],
+        },
+        Relation::When { key: "format", words: &["template"], needs: &["template"] },
+        Relation::Needs("template", &["format"]),
+        Relation::Needs("headers", &["template"]),
+        Relation::Needs("content_type", &["template"]),
+        Relation::Needs("hub_signature", &["secret"]),
         Relation::Only {
             keys: &[
                 "auth",

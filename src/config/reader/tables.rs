@@ -38,6 +38,24 @@ impl Reader<'_> {
         found
     }
 
+    /// A table with a string for each name.
+    pub(in crate::config) fn texts(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &'static str,
+    ) -> Vec<(String, Setting, Text)> {
+        let mut found = Vec::new();
+        let such = format!("such as `{key} = {{ X-Name = \"…\" }}`");
+        let Some(table) = self.own_table(section, key, &such) else { return found };
+        for (word, value) in table {
+            let name = word.get_ref().to_string();
+            let setting = self.named(key, Some(&name), word.span().start);
+            let text = self.text(section.of, setting.label.trim_matches('`'), value);
+            found.extend(text.map(|text| (name, setting, text)));
+        }
+        found
+    }
+
     /// A table with a value of any type for each name, as JSON. The value itself may be kept elsewhere; what is within it, not.
     pub(in crate::config) fn values(
         &mut self,

@@ -142,8 +142,8 @@ fn every_word_is_taken_and_no_other() {
     }
     assert_eq!(
         seen,
-        3 + 7 + 2 + 6 + 5 + 2 + 5,
-        "cloud, kind, table, auth, min_severity, detail, severity"
+        3 + 7 + 2 + 6 + 4 + 5 + 2 + 5,
+        "cloud, kind, table, auth, format, min_severity, detail, severity"
     );
 }
 

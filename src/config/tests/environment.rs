@@ -42,6 +42,8 @@ fn every_variable_is_taken() {
         .var("HSMWATCH_TEAMS_URL", "https://prod-1.westeurope.logic.azure.com/workflows/x")
         .var("HSMWATCH_WEBHOOK_URL", "https://h.example.com/")
         .var("HSMWATCH_WEBHOOK_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+        .var("HSMWATCH_PAGERDUTY_ROUTING_KEY", "R0123456789ABCDEFGHIJKLMNOPQRSTU")
+        .var("HSMWATCH_PAGERDUTY_URL", "https://events.eu.pagerduty.com/v2/enqueue")
         .var("HSMWATCH_PRESETS", "tutorial, login-burst");
     let loaded = environment(&world).unwrap();
     assert_eq!(loaded.warnings, []);
@@ -131,7 +133,11 @@ fn problems_name_the_variable() {
             "HSMWATCH_WEBHOOK_URL",
             "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/webhook-url/)",
         )
+        .var("HSMWATCH_PAGERDUTY_ROUTING_KEY", "u+0123456789ABCDEFGH")
+        .var("HSMWATCH_PAGERDUTY_URL", "https://acme.pagerduty.com/services/P1")
         .var("HSMWATCH_PRESETS", "tutorials");
+    insta::assert_snapshot!(rendered(&environment(&world)));
+    let world = minimal().var("HSMWATCH_PAGERDUTY_URL", "x");
     insta::assert_snapshot!(rendered(&environment(&world)));
     let world = minimal().var("HSMWATCH_WEBHOOK_SECRET", "x");
     insta::assert_snapshot!(rendered(&environment(&world)));

@@ -60,6 +60,8 @@ fn no_variable_is_shown() {
         "SLACK_URL",
         "WEBHOOK_URL",
         "WEBHOOK_SECRET",
+        "PAGERDUTY_ROUTING_KEY",
+        "PAGERDUTY_URL",
         "PRESETS",
     ];
     for planted in [URL, SECRET, RAW] {

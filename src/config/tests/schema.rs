@@ -138,8 +138,8 @@ fn every_enumeration_is_taken_by_the_reader() {
     }
     assert_eq!(
         seen,
-        (2 + 5) + 3 + 7 + 2 + 6 + 5 + 2 + 5,
-        "presets, cloud, kind, table, auth, min_severity, detail, severity"
+        (2 + 5) + 3 + 7 + 2 + 6 + 4 + 5 + 2 + 5,
+        "presets, cloud, kind, table, auth, format, min_severity, detail, severity"
     );
 }
 
@@ -161,7 +161,7 @@ fn every_key_is_explained() {
             assert_eq!(definition["additionalProperties"], false, "{name}");
         }
     }
-    assert_eq!(keys, 14 + 5 + 5 + 33 + 22);
+    assert_eq!(keys, 14 + 5 + 5 + 38 + 22);
     for (section, key) in [("receiver", "url"), ("receiver", "secret"), ("state", "account_key")] {
         let about = schema["definitions"][section]["properties"][key]["description"].as_str();
         assert!(about.unwrap().contains("A secret: write { env"), "{key}");

@@ -48,6 +48,7 @@ pub(super) fn world() -> World {
         .var("RECEIVER_TOKEN", "tok-0123456789")
         .var("RECEIVER_PASSWORD", "pass word: 1")
         .var("RECEIVER_CLIENT_SECRET", "a~b.c_d-e")
+        .file("alert.json.j2", "{\"text\": {{ title }}}\n")
         .file("ca.pem", CERTIFICATE)
         .file("client.pem", CLIENT)
         .file("rules/a.toml", "[[rule]]\nid = 'a'\ntitle = 'A'\nseverity = 'low'\nquery = 'T'\n")
@@ -127,7 +128,20 @@ impl Good {
             Relation::Needs(a, others) | Relation::OwnNeeds(a, others)
                 if *a == key.name && !others.iter().any(|other| self.has(of, other)) =>
             {
-                self = example(self, others[0]);
+                let other = of.key(others[0]).unwrap();
+                // Where only some of its words go with the key, one of those.
+                let fit = of.relations.iter().find_map(|relation| match relation {
+                    Relation::Only { keys, key: of, words }
+                        if keys.contains(a) && of == &other.name =>
+                    {
+                        Some(format!("\"{}\"", words[0]))
+                    }
+                    _ => None,
+                });
+                self = match fit {
+                    Some(word) => self.with(of, other, &word),
+                    None => example(self, other.name),
+                };
             }
             Relation::Only { keys, key: other, words } if keys.contains(&key.name) => {
                 if self.word(of, other).is_some_and(|word| !words.contains(&word)) {

@@ -1,16 +1,12 @@
 //! Desks in the world: the same that the black-box tests speak HTTP with, called directly.
 
-#[path = "../../../tests/support/desks/mod.rs"]
-#[expect(dead_code, reason = "the black-box tests use more of them")]
-mod fakes;
-
 use super::Rng;
+use crate::notify::desk::fakes::{self, Call, Desk};
 use crate::notify::desk::{self, servicenow};
 use crate::notify::samples::settings;
 use crate::notify::{Kind, Settings};
 use crate::ports::{Reply, Request};
 use chrono::{DateTime, TimeDelta, Utc};
-use fakes::{Call, Desk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -110,10 +106,11 @@ impl Desks {
         }
     }
 
-    /// Time passes, and what is broken is said: two open cases of an incident, a call that breaks the contract.
-    pub(super) fn pass(&self, now: DateTime<Utc>) -> Vec<String> {
+    /// Time passes at one desk or all, and what is broken is said: two open cases of an incident, a call that breaks the contract.
+    pub(super) fn pass(&self, only: Option<&str>, now: DateTime<Utc>) -> Vec<String> {
         let mut broken = Vec::new();
-        for (name, place) in &self.0 {
+        let looked_at = self.0.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        for (name, place) in looked_at {
             let mut place = place.lock().unwrap();
             place.desk.pass(now);
             let mut open: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -248,7 +248,7 @@ impl SimTransport {
             _ => {}
         }
         let reply = self.desks.call(request, now);
-        for broken in self.desks.pass(now) {
+        for broken in self.desks.pass(Some(&request.receiver), now) {
             self.oracle.breaks(broken);
         }
         match (mood, effect) {

@@ -48,8 +48,10 @@ fn cases(world: &World, broken: &mut Vec<String>) {
             if own::is_well_again(alert) {
                 continue;
             }
-            let mark = format!("Alert {}", alert.id);
-            let times = texts.iter().filter(|text| text.contains(&mark)).count();
+            // The alert after it names it as the one before.
+            let before = format!("the one before was {}", alert.id);
+            let names = |text: &&String| text.contains(&alert.id) && !text.contains(&before);
+            let times = texts.iter().filter(names).count();
             if times == 0 {
                 broken.push(format!(
                     "P12: {desk} was never told {} ({})",
@@ -156,10 +158,10 @@ const DESKS: Options = Options { days: 1, every: 2, latest: 60, calm: 2, desks: 
 /// The worlds that a property is held against: the same few at every build, so that a red build is about its change; as many
 /// others as you like with `HSMWATCH_WORLDS`.
 #[expect(clippy::disallowed_methods, reason = "a knob of the tests")]
-fn worlds() -> ProptestConfig {
+fn worlds_of(few: u32) -> ProptestConfig {
     let wanted = std::env::var("HSMWATCH_WORLDS").ok().and_then(|n| n.parse().ok());
     ProptestConfig {
-        cases: wanted.unwrap_or(6),
+        cases: wanted.unwrap_or(few),
         rng_seed: if wanted.is_some() { RngSeed::Random } else { RngSeed::Fixed(20_260_301) },
         max_shrink_iters: 0,
         failure_persistence: None,
@@ -168,7 +170,7 @@ fn worlds() -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(worlds())]
+    #![proptest_config(worlds_of(6))]
 
     #[test]
     fn late_rows_are_told_once(seed in any::<u64>()) {
@@ -201,16 +203,6 @@ proptest! {
     }
 
     #[test]
-    fn desks_keep_one_case_an_incident(seed in any::<u64>()) {
-        holds(seed, Options { faults: (10, 20, 10), moods: true, ..DESKS });
-    }
-
-    #[test]
-    fn instances_do_not_meet_at_a_desk(seed in any::<u64>()) {
-        holds(seed, Options { faults: (10, 10, 5), moods: true, instances: 2, ..DESKS });
-    }
-
-    #[test]
     fn everything_at_once(seed in any::<u64>()) {
         holds(seed, Options {
             outages: true,
@@ -222,6 +214,21 @@ proptest! {
             calm: 6,
             ..QUIET
         });
+    }
+}
+
+proptest! {
+    // A world with five desks takes as long as ten without.
+    #![proptest_config(worlds_of(2))]
+
+    #[test]
+    fn desks_keep_one_case_an_incident(seed in any::<u64>()) {
+        holds(seed, Options { faults: (10, 20, 10), ..DESKS });
+    }
+
+    #[test]
+    fn instances_do_not_meet_at_a_desk(seed in any::<u64>()) {
+        holds(seed, Options { faults: (10, 10, 5), instances: 2, ..DESKS });
     }
 }
 
@@ -265,12 +272,12 @@ fn a_watermark_set_to_now_is_caught() {
 
 #[test]
 fn talking_to_a_desk_out_of_turn_is_caught() {
-    caught(Bug::NoTurn, Options { moods: true, instances: 2, ..DESKS });
+    caught(Bug::NoTurn, Options { instances: 2, ..DESKS });
 }
 
 #[test]
 fn an_attempt_that_is_forgotten_is_caught() {
-    caught(Bug::OpeningForgotten, Options { faults: (10, 20, 10), moods: true, ..DESKS });
+    caught(Bug::OpeningForgotten, Options { faults: (10, 20, 10), ..DESKS });
 }
 
 /// That nothing is broken would say little if nothing happened.

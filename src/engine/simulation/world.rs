@@ -160,7 +160,6 @@ pub(super) fn receivers(options: &Options) -> Vec<Receiver> {
             rules: None,
             detail: Detail::Full,
             keys: Vec::new(),
-            hub_signature: false,
             credential: format!("credential of {name}"),
         })
         .collect()
@@ -197,10 +196,14 @@ fn make_rows(rng: &mut Rng, options: &Options) -> Vec<SourceRow> {
 }
 
 fn make_moods(rng: &mut Rng, options: &Options) -> Moods {
-    if !options.moods {
-        return BTreeMap::new();
-    }
     let calm = epoch() + TimeDelta::days(options.days);
+    let mut all = BTreeMap::new();
+    for (name, _) in if options.desks { desks::receivers() } else { Vec::new() } {
+        all.insert(name.to_owned(), desk_moods(rng, calm));
+    }
+    if !options.moods {
+        return all;
+    }
     let mut moods = Vec::new();
     let mut t = epoch();
     while t < calm {
@@ -223,10 +226,7 @@ fn make_moods(rng: &mut Rng, options: &Options) -> Moods {
     }
     moods.push((calm, Mood::Well));
     // Of the webhooks only `a` fails: `b` is what P8 is about.
-    let mut all = BTreeMap::from([("a".to_owned(), moods)]);
-    for (name, _) in if options.desks { desks::receivers() } else { Vec::new() } {
-        all.insert(name.to_owned(), desk_moods(rng, calm));
-    }
+    all.insert("a".to_owned(), moods);
     all
 }
 
@@ -419,7 +419,7 @@ async fn simulate(seed: u64, options: Options) -> World {
         if !is_calm && rng.chance(if options.desks { 50 } else { 0 }) {
             desks.close_one(&mut rng, now);
         }
-        for broken in desks.pass(now) {
+        for broken in desks.pass(None, now) {
             oracle.breaks(broken);
         }
         let down = !is_calm && we_are_down.iter().any(|i| i.contains(now));

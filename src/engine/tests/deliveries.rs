@@ -135,6 +135,19 @@ async fn a_broken_receiver_is_off_until_it_is_switched_on() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_cannot_be_shown_who_calls_is_broken_and_told_of_over_another() {
+    let (bench, id) = with_an_alert().await;
+    bench.receivers.answer("a", NO_TOKEN);
+    assert!(matches!(bench.deliver(after(5)).await[0].1, Delivered::Broken { .. }));
+    let record = record(&bench, &id, "a").await;
+    assert_eq!((record.end, record.last.as_str()), (None, "not authorized: no token"));
+    let report = bench.round(after(10)).await;
+    assert_eq!(report.off, ["a"]);
+    assert_eq!(own_titles(&report), ["A receiver is broken: a"]);
+    assert_eq!(report.own[0].receivers, ["b"]);
+}
+
+#[tokio::test]
 async fn a_receiver_that_refuses_again_is_off_again() {
     let (bench, _) = with_an_alert().await;
     bench.receivers.answer("a", 401);

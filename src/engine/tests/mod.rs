@@ -65,7 +65,6 @@ fn receiver(name: &str, kind: Kind) -> Receiver {
         rules: None,
         detail: Detail::Full,
         keys: Vec::new(),
-        hub_signature: false,
         credential: format!("credential-of-{name}"),
     }
 }
@@ -74,7 +73,7 @@ fn receiver(name: &str, kind: Kind) -> Receiver {
 fn templated(name: &str, text: &str) -> Receiver {
     let template = webhook::Template::compile(text, &BTreeMap::new(), "application/json").unwrap();
     let format = webhook::Format::Template(template);
-    let settings = Settings::Webhook(webhook::Settings { format, hub_signature: false });
+    let settings = Settings::Webhook(webhook::Settings { format });
     Receiver { settings, ..receiver(name, Kind::Webhook) }
 }
 
@@ -127,6 +126,9 @@ impl LogSource for Service {
 }
 
 /// Receivers: each answers with its status, 200 where none is set.
+/// In place of a status: nothing proves who calls, so that nothing was sent.
+const NO_TOKEN: u16 = 0;
+
 #[derive(Default)]
 struct Receivers {
     status: Mutex<BTreeMap<String, u16>>,
@@ -156,6 +158,9 @@ impl Transport for Receivers {
         let content_type = post.body.map(|body| body.content_type.into_owned());
         self.types.lock().unwrap().push((post.receiver.clone(), content_type.unwrap_or_default()));
         let status = self.status.lock().unwrap().get(&post.receiver).copied().unwrap_or(200);
+        if status == NO_TOKEN {
+            return Err(TransportError::Unauthorized("no token".to_owned()));
+        }
         Ok(Reply { status, retry_after: None, body: format!("said {status}"), whole: true })
     }
 }

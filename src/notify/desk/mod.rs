@@ -138,7 +138,8 @@ pub enum Goal {
     TellAndResolve,
     /// Close the case: the condition is over.
     Resolve,
-    /// Nothing: the condition is there again, and that has been told.
+    /// Nothing: the alert was told, and whoever did could not write down that it has ended; or the condition that it says is
+    /// over is there again, and that has been told.
     Nothing,
 }
 
@@ -196,6 +197,9 @@ impl<'a> About<'a> {
 /// Audit events are never resolved: only a person can say that a deletion was meant. Conditions of hsmwatch itself are, when
 /// they are over; their alerts may arrive in any order.
 fn goal(alert: &Alert, memory: &Memory) -> Goal {
+    if memory.has_told(alert) {
+        return Goal::Nothing;
+    }
     if own::is_well_again(alert) {
         let ill_again = memory.ill_at.is_some_and(|ill| ill > alert.time);
         return if ill_again { Goal::Nothing } else { Goal::Resolve };
@@ -286,9 +290,17 @@ impl<'a> Exchange<'a> {
 }
 
 impl Memory {
+    /// Whether this alert is the last that was told.
+    fn has_told(&self, alert: &Alert) -> bool {
+        self.last.as_ref().is_some_and(|last| last.alert == alert.id)
+    }
+
     /// Notes that an alert was told.
     fn tells(&mut self, about: &About<'_>) {
         let alert = about.alert;
+        if self.has_told(alert) {
+            return;
+        }
         self.told += 1;
         if self.last.as_ref().is_none_or(|last| last.time <= alert.time) {
             self.last = Some(Told { alert: alert.id.clone(), time: alert.time });
@@ -301,5 +313,9 @@ impl Memory {
     }
 }
 
+#[cfg(test)]
+#[path = "../../../tests/support/desks/mod.rs"]
+#[expect(dead_code, reason = "the black-box tests use more of them")]
+pub(crate) mod fakes;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,7 @@
 //! Exchanges with desks as the fakes play them, with answers that get lost and people who do what they like.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "../../../tests/support/desks/mod.rs"]
-#[expect(dead_code, reason = "the black-box tests use more of them")]
-mod fakes;
-
+use super::fakes::{self, Desk as _};
 use super::*;
 use crate::notify::exchange::{Act, Reply};
 use crate::notify::samples::{self, t};
@@ -86,6 +83,7 @@ impl World {
             rules: None,
             detail: Detail::Full,
             keys: Vec::new(),
+            hub_signature: false,
             credential: String::new(),
         };
         Self {

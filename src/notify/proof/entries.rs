@@ -84,10 +84,10 @@ fn entry(text: &str) -> Entry {
     if let Some(digest) = whole(&STANDARD, encoded) {
         // As strict as a receiver: bits that say nothing must be zero.
         let exact = STANDARD.encode(&digest).trim_end_matches('=') == encoded.trim_end_matches('=');
-        return match exact {
-            true => Entry { form: Form::Sound, digest: Some(digest) },
-            false => none(Form::NoDigest),
-        };
+        if exact {
+            return Entry { form: Form::Sound, digest: Some(digest) };
+        }
+        return none(Form::NoDigest);
     }
     if let Some(digest) = whole(&URL_SAFE, encoded) {
         return Entry { form: Form::UrlSafe, digest: Some(digest) };

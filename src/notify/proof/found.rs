@@ -53,16 +53,12 @@ fn one(captured: &Captured, name: &'static str, wrong: &mut Vec<Wrong>) -> Optio
     let other = captured.headers.iter().find(|(found, value)| {
         !value.trim().is_empty() && !found.eq_ignore_ascii_case(name) && means(found, name)
     });
-    match other {
-        Some((found, value)) => {
-            wrong.push(Wrong::Renamed { name, found: limits::clean(found, 60) });
-            Some(value.trim().to_owned())
-        }
-        None => {
-            wrong.push(Wrong::Plain(VerifyError::Missing(name)));
-            None
-        }
+    if let Some((found, value)) = other {
+        wrong.push(Wrong::Renamed { name, found: limits::clean(found, 60) });
+        return Some(value.trim().to_owned());
     }
+    wrong.push(Wrong::Plain(VerifyError::Missing(name)));
+    None
 }
 
 /// Whether a header is this one under another name: Svix's, a gateway's or a CGI variable's.

@@ -140,7 +140,6 @@ impl Wrong {
             Self::Plain(VerifyError::Hex) => {
                 "encode the 32 bytes of the digest, not their hex digits"
             }
-            Self::Plain(_) => return None,
             Self::Renamed { found, .. } if found.to_ascii_lowercase().starts_with("svix") => {
                 "these are Svix's names: verify with their library, or let what sends it use the standard ones"
             }

@@ -102,6 +102,20 @@ fn secrets() {
     assert_eq!(SigningKey::parse("whsk_AAECAwQF").unwrap_err(), BadSecret::Prefix);
 }
 
+/// GitHub's own example.
+#[test]
+fn github_s_known_answer() {
+    let code = mac(b"It's a Secret to Everybody", &[b"Hello, World!"]).unwrap();
+    assert_eq!(
+        hub(code),
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    );
+    // The key is the text, without white space around it.
+    let ours = hub_signature(b"Hello, World!", &key(&format!(" {SECRET}\n")));
+    let code = mac(SECRET.as_bytes(), &[b"Hello, World!"]).unwrap();
+    assert_eq!(ours, Some(hub(code)));
+}
+
 #[test]
 fn nothing_shows_the_secret() {
     let shown = format!("{:?}", key(SECRET));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::notify::exchange::{Reply, judged};
 use crate::notify::samples;
 use proptest::prelude::*;
 
@@ -98,6 +99,24 @@ fn no_answer() {
     assert_eq!(verdict, Verdict::Retry { after: None, why });
     assert_eq!(judge_no_answer(NoAnswer::Ambiguous, "timed out").as_str(), "retry");
     assert_eq!(judge_no_answer(NoAnswer::Forbidden, "10.0.0.1").as_str(), "receiver broken");
+    let verdict = judge_no_answer(NoAnswer::Unauthorized, "no token: status 401: invalid_client");
+    let why = "not authorized: no token: status 401: invalid_client".to_owned();
+    assert_eq!(verdict, Verdict::ReceiverBroken { why });
+}
+
+#[test]
+fn half_of_slacks_word_says_nothing_unless_it_is_another_word() {
+    let said = |body: &str, whole| {
+        let reply = Reply { status: 200, retry_after: None, body: body.to_owned(), whole };
+        judged(Kind::Slack, &Ok(reply)).as_str()
+    };
+    assert_eq!(said("ok", true), "delivered");
+    for half in ["", "o", "ok"] {
+        assert_eq!(said(half, false), "retry", "{half}");
+    }
+    for other in ["<html>", "okay"] {
+        assert_eq!(said(other, false), "receiver broken", "{other}");
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What Prometheus' Alertmanager sends to a webhook, version 4: for what already takes that. One alert of ours is one of
 //! theirs, in a group of its own; its labels are the same for every alert about the same thing.
 
-use super::{fitting, rfc3339, told_severity};
-use crate::notify::{Body, Detail, links, terminal, wording};
+use super::{fitting, plain, rfc3339, told_severity};
+use crate::notify::{Body, Detail, links, wording};
 use crate::watch::alert::Alert;
 use crate::watch::own;
 use serde_json::{Map, Value as Json, json};
@@ -113,7 +113,7 @@ fn annotations(alert: &Alert, detail: Detail) -> Map<String, Json> {
         wording::summary(alert, detail).iter().map(|piece| piece.text(500)).collect();
     put("title", wording::title(alert), MAX_TEXT);
     put("summary", &summary.concat(), MAX_TEXT);
-    put("description", &terminal::render(alert, detail, false), MAX_DESCRIPTION);
+    put("description", &plain(alert, detail), MAX_DESCRIPTION);
     put("action", &alert.rule.action, MAX_TEXT);
     put("caveat", alert.caveat.as_deref().unwrap_or_default(), MAX_TEXT);
     put("note", alert.note.as_deref().unwrap_or_default(), MAX_TEXT);

@@ -1,6 +1,7 @@
 //! Any HTTPS endpoint, in the shape that it knows: ours by default, or somebody else's. One file a format.
 
-use super::{Body, Detail};
+use super::limits::Unit;
+use super::{Body, Detail, plain};
 use crate::watch::alert::Alert;
 use crate::watch::own;
 use crate::watch::severity::Severity;
@@ -18,13 +19,14 @@ pub use template::{Template, TemplateProblem};
 /// The largest body, in bytes, whatever the format.
 pub const MAX_BODY: usize = 262_144;
 
+/// The longest plain text of an alert, in bytes.
+const MAX_PLAIN: usize = 24_576;
+
 /// How alerts are told to a webhook.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The shape of the body.
     pub format: Format,
-    /// Whether the newest secret also signs as GitHub does: `X-Hub-Signature-256`.
-    pub hub_signature: bool,
 }
 
 /// The shape of a body.
@@ -140,6 +142,13 @@ pub fn make(settings: &Settings, receiver: &str, alert: &Alert, detail: Detail) 
 /// who compare the two find the same.
 fn told_severity(alert: &Alert) -> Severity {
     own::condition(alert).map_or(alert.rule.severity, own::Condition::severity)
+}
+
+/// The whole alert as plain text.
+fn plain(alert: &Alert, detail: Detail) -> String {
+    let telling =
+        plain::Telling { alert, detail, nth: 1, previous: None, former: None, cleans_up: false };
+    plain::text(&telling, plain::Place::Case, MAX_PLAIN, Unit::Bytes)
 }
 
 /// A time as bodies spell it: without a fraction if there is none, else with all seven digits.

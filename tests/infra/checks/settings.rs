@@ -31,11 +31,12 @@ const NOT_SET: [(&str, &str); 3] = [
 const PREFIXES: [&str; 2] = ["AzureWebJobsStorage…", "APPLICATIONINSIGHTS_…"];
 
 /// The settings that hold a secret, and the secret's name in the vault.
-const SECRETS: [(&str, &str); 4] = [
+const SECRETS: [(&str, &str); 5] = [
     ("HSMWATCH_TEAMS_URL", "hsmwatch-teams-url"),
     ("HSMWATCH_SLACK_URL", "hsmwatch-slack-url"),
     ("HSMWATCH_WEBHOOK_URL", "hsmwatch-webhook-url"),
     ("HSMWATCH_WEBHOOK_SECRET", "hsmwatch-webhook-secret"),
+    ("HSMWATCH_PAGERDUTY_ROUTING_KEY", "hsmwatch-pagerduty-routing-key"),
 ];
 
 pub(crate) fn check(infra: &Infra) -> Vec<String> {
@@ -191,6 +192,7 @@ impl Lookup for Settings<'_> {
             ("HSMWATCH_TEAMS_URL", "https://prod-1.westeurope.logic.azure.com/workflows/x"),
             ("HSMWATCH_SLACK_URL", "https://hooks.slack.com/services/T/B/x"),
             ("HSMWATCH_WEBHOOK_URL", "https://itsm.example.com/hook"),
+            ("HSMWATCH_PAGERDUTY_ROUTING_KEY", "R0123456789ABCDEFGHIJKLMNOPQRSTU"),
             ("HSMWATCH_WEBHOOK_SECRET", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ]);
         match secrets.get(name) {

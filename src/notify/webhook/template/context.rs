@@ -1,7 +1,8 @@
 //! What a template is given: the default format's object, and a few texts that are ready to be shown.
 
 use crate::notify::webhook::cloud_event;
-use crate::notify::{Detail, limits, terminal, wording};
+use crate::notify::webhook::plain;
+use crate::notify::{Detail, limits, wording};
 use crate::watch::alert::Alert;
 use crate::watch::own;
 use crate::watch::severity::Severity;
@@ -52,7 +53,7 @@ pub(super) fn object(alert: &Alert, detail: Detail) -> Json {
         json!(summary.concat()),
         json!(alert.rule.severity),
         json!(number(alert.rule.severity)),
-        json!(terminal::render(alert, detail, false)),
+        json!(plain(alert, detail)),
         json!(own::is_well_again(alert)),
     ];
     if let Json::Object(all) = &mut object {

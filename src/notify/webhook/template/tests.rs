@@ -169,3 +169,225 @@ fn what_fails_while_rendering_is_told_with_its_place() {
     }
     samples::snapshots(|| insta::assert_snapshot!("template_faults", all.join("\n")));
 }
+
+const DOCS: &str = include_str!("../../../../docs/templates.md");
+
+/// Every name that a template may find, as docs/templates.md writes it.
+fn names(json: &Json, at: &str, out: &mut std::collections::BTreeSet<String>) {
+    match json {
+        // By column: the names are the log's.
+        Json::Object(_) if at == "data.group" || at == "data.hits[].fields" => {
+            out.insert(at.to_owned());
+        }
+        Json::Object(all) => {
+            for (name, value) in all {
+                let dot = if at.is_empty() { "" } else { "." };
+                names(value, &format!("{at}{dot}{name}"), out);
+            }
+        }
+        Json::Array(all) => {
+            out.insert(at.to_owned());
+            all.iter().for_each(|value| names(value, &format!("{at}[]"), out));
+        }
+        _ => {
+            out.insert(at.to_owned());
+        }
+    }
+}
+
+#[test]
+fn the_reference_names_what_there_is_and_nothing_else() {
+    let mut there = std::collections::BTreeSet::new();
+    let mut alerts: Vec<_> = samples::all().into_iter().map(|(_, alert)| alert).collect();
+    let mut long = samples::alert(Severity::Low);
+    long.hits[0].client = Some("x".repeat(100_000));
+    alerts.push(long);
+    let (ill, well) = samples::ill_and_well();
+    alerts.extend([ill, well]);
+    for alert in alerts {
+        for detail in [Detail::Full, Detail::Counts] {
+            names(&context::object(&alert, detail), "", &mut there);
+        }
+    }
+    let section = DOCS.split("## What there is").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let told: std::collections::BTreeSet<String> = rows
+        .flat_map(|row| row.split('|').nth(1).unwrap().split(", "))
+        .map(|name| name.trim().trim_matches('`').to_owned())
+        .collect();
+    assert_eq!(told, there);
+    for (name, meaning) in READY {
+        assert!(section.contains(&format!("| `{name}` | {meaning} |")), "{name}");
+    }
+}
+
+#[test]
+fn the_reference_names_filters_that_are_there() {
+    let section = DOCS.split("## Filters").nth(1).unwrap().split("\n## ").next().unwrap();
+    let words = section.split('`').skip(1).step_by(2).filter(|word| !word.contains(['{', '%']));
+    let mut n = 0;
+    for name in words.map(|word| word.split('(').next().unwrap()).filter(|name| *name != "n") {
+        let text = format!("{{{{ title | {name} }}}}");
+        let told = made(&text, "text/plain").err().map(|fault| told(&fault)).unwrap_or_default();
+        assert!(!told.contains("unknown filter"), "{name}");
+        n += 1;
+    }
+    assert!(n > 40, "{n}");
+    for gone in ["safe", "escape", "e", "pprint"] {
+        let fault = made(&format!("{{{{ title | {gone} }}}}"), "text/plain").unwrap_err();
+        assert!(told(&fault).contains("unknown filter"), "{gone}");
+    }
+}
+
+/// The examples in the reference do what it says.
+#[test]
+fn the_reference_is_right() {
+    let mut blocks = DOCS.split("```jinja\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let ticket = as_json(blocks.next().unwrap());
+    assert_eq!(ticket["subject"], "[HIGH] HSM key deleted");
+    let body = as_json(blocks.next().unwrap());
+    let body = body["body"].as_str().unwrap();
+    let lines: Vec<&str> = body.trim_end().lines().map(str::trim).collect();
+    assert_eq!(lines.len(), 4, "{body}");
+    assert_eq!(lines[1], "- 2026-11-22T09:01:12.1234567Z CN_TOMBSTONE_OBJECT from 10.20.4.17");
+    for (n, text) in DOCS.split("`[{% for").skip(1).enumerate() {
+        let text = format!("[{{% for{}", text.split('`').next().unwrap());
+        assert_eq!(as_json(&text).as_array().unwrap().len(), 3, "{n}");
+    }
+    assert_eq!(
+        as_json("{{ data.hits | map(attribute=\"time\") | list }}").as_array().unwrap().len(),
+        3
+    );
+}
+
+#[test]
+fn headers_are_templates_that_cannot_break_out() {
+    let headers = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    let with = |pairs: &[(&str, &str)]| Template::compile("{}", &headers(pairs), CONTENT_TYPE);
+    let hostile = context(&samples::hostile(), Detail::Full);
+    let text = "{% for hit in data.hits %}{{ hit.client }};{% endfor %}";
+    let made = with(&[("X-A", text), ("x-b", " {{ severity_number }} ")]).unwrap().render(&hostile);
+    assert_eq!(made.header_fault, None);
+    assert_eq!(made.headers[1], ("x-b".to_owned(), "1".to_owned()));
+    assert!(made.headers[0].1.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    assert!(made.headers[0].1.contains("evil [click]"));
+
+    let bad = [
+        "Authorization",
+        "content-type",
+        "Content-Length",
+        "HOST",
+        "webhook-id",
+        "Webhook-Signature",
+        "X-Hub-Signature-256",
+        "Transfer-Encoding",
+        "",
+        "a b",
+        "a:b",
+        "é",
+        "a\r\nb",
+    ];
+    let mut all = Vec::new();
+    for name in bad {
+        let problem = with(&[(name, "x")]).unwrap_err();
+        all.push(format!("{problem}\n  hint: {}", problem.hint.clone().unwrap_or_default()));
+    }
+    all.push(with(&[("x-a", "1"), ("X-A", "2")]).unwrap_err().to_string());
+    all.push(with(&[("x-a", &"x".repeat(5_000))]).unwrap_err().to_string());
+    all.push(with(&[("x-a", "{{ ! }}")]).unwrap_err().to_string());
+    for text in [
+        "a\nb",
+        "é",
+        "{{ nosuch }}",
+        "{{ \"x\" * 2000 }}{{ \"x\" * 2000 }}{{ \"x\" * 2000 }}{{ \"x\" * 2000 }}{{ \"x\" * 2000 }}",
+    ] {
+        let made = with(&[("x-a", text), ("x-b", "kept")]).unwrap().render(&context_of_one());
+        assert!(made.body.is_ok());
+        assert_eq!(made.headers, [("x-b".to_owned(), "kept".to_owned())]);
+        all.push(made.header_fault.unwrap().problem.to_string());
+    }
+    samples::snapshots(|| insta::assert_snapshot!("template_headers", all.join("\n")));
+}
+
+/// What is told of a failure holds nothing of the alert, wherever the template puts it.
+#[test]
+fn faults_hold_nothing_of_the_log() {
+    let mut alert = samples::hostile();
+    for hit in &mut alert.hits {
+        hit.client = Some("LOGVALUE".to_owned());
+    }
+    let context = context(&alert, Detail::Full);
+    for text in [
+        "{{ data.hits[0].client | int }}",
+        "{{ data.hits[0].client + 1 }}",
+        "{{ data[data.hits[0].client] }}",
+        "{{ data.hits[0][data.hits[0].client].x }}",
+        "{{ data.hits[0].client() }}",
+        "{% for a, b in data.hits[0].client %}{% endfor %}",
+        "{{ data.hits[0].client | round }}",
+        "{{ data.hits[0].client | join(1, 2, 3) }}",
+        "{{ {data.hits: 1} }}",
+        "{{ range(data.hits[0].client) }}",
+        "{{ data.hits[0].client | format(1) }}",
+        "{{ data.hits[0].client | float }}",
+        "{{ data.hits[0].client is divisibleby(2) }}",
+        "\"{{ data.hits[0].client }}\"",
+        "{% set x = \"{\" ~ data.hits[0].client %}{{ x }}]",
+    ] {
+        let fault = compile(text, CONTENT_TYPE).render(&context).body.expect_err(text);
+        let told = format!("{} {:?}", fault.problem, fault.problem.hint);
+        assert!(!told.contains("LOGVALUE"), "{text}: {told}");
+    }
+}
+
+/// Nested as deeply as a template can make it, a value is an error or is written: it is never too much for the stack.
+#[test]
+fn nothing_is_too_deep() {
+    let deep = "{% set ns = namespace(x=[]) %}{% for i in range(5000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}";
+    let _either = made(deep, CONTENT_TYPE);
+    let _either = made(deep, "text/plain");
+    let maps = "{% set ns = namespace(x={}) %}{% for i in range(5000) %}{% set ns.x = {'a': ns.x} %}{% endfor %}{{ ns.x }}";
+    let _either = made(maps, CONTENT_TYPE);
+    let open = format!("{{{{ {}1{} }}}}", "(".repeat(20_000), ")".repeat(20_000));
+    assert!(problem(&open).message.contains("syntax error"));
+    let many = format!("{{{{ {}1 }}}}", "not ".repeat(15_000));
+    let _either = Template::compile(&many, &BTreeMap::new(), CONTENT_TYPE);
+    let recursive = "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}";
+    assert!(made(recursive, CONTENT_TYPE).is_err());
+}
+
+#[test]
+fn the_largest_alert_takes_a_small_part_of_what_it_may() {
+    let text = "{\"t\": {{ text }}, \"h\": [{% for hit in data.hits %}{{ hit }}, {{ hit.time ~ hit.caller ~ hit.operation | lower }},{% endfor %} 1]}";
+    let template = compile(text, CONTENT_TYPE);
+    let context = context(&samples::many(), Detail::Full);
+    assert!(template.render(&context).body.is_ok());
+    // As if there were a twentieth of it.
+    let mut compiled = Arc::into_inner(template.0).unwrap();
+    compiled.engine.set_fuel(Some(FUEL / 20));
+    assert!(Template(Arc::new(compiled)).render(&context).body.is_ok());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    /// Whatever stands in an alert: JSON stays JSON, with the texts as they are, and the same at every attempt.
+    #[test]
+    fn any_alert_is_json(alert in samples::any_alert()) {
+        let text = "{\"a\": {{ title }}, \"b\": \"{{ summary | in_string }}\", \"c\": {{ text }}, \"d\": {{ data.hits[:20] }}, \"e\": {{ data.group }}, \"f\": {{ \"x\" ~ data.note | default(\"\") ~ data.rule.id }}}";
+        let template = compile(text, CONTENT_TYPE);
+        for detail in [Detail::Full, Detail::Counts] {
+            let given = context::object(&alert, detail);
+            let body = template.render(&context(&alert, detail)).body.unwrap();
+            let again = template.render(&context(&alert, detail)).body.unwrap();
+            proptest::prop_assert_eq!(&body, &again);
+            let json: Json = serde_json::from_slice(&body.bytes).unwrap();
+            proptest::prop_assert_eq!(&json["a"], &given["title"]);
+            proptest::prop_assert_eq!(&json["b"], &given["summary"]);
+            proptest::prop_assert_eq!(&json["c"], &given["text"]);
+            let said = json.to_string();
+            proptest::prop_assert!(detail == Detail::Full || !said.contains(samples::MARK));
+        }
+    }
+}
