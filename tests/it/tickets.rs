@@ -102,6 +102,17 @@ fn with_more<D: Desk + 'static>(
     (bed, desk)
 }
 
+/// The same test with each sort, a few at once: most of the time is spent waiting for the next second.
+fn each<T: Sync>(all: &[T], test: impl Fn(&T) + Sync) {
+    for some in all.chunks(6) {
+        std::thread::scope(|scope| {
+            for one in some {
+                scope.spawn(|| test(one));
+            }
+        });
+    }
+}
+
 /// The open cases.
 fn open<D: Desk + 'static>(desk: &FakeDesk<D>) -> Vec<Case> {
     desk.cases().into_iter().filter(|case| case.open).collect()
