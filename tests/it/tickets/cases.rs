@@ -81,6 +81,35 @@ fn alerts_of_an_incident_share_a_case_until_a_person_closes_it() {
     });
 }
 
+/// A case is asked for, and nobody knows what came of it.
+fn ambiguous<D: Desk + 'static>(bed: &TestBed, desk: &FakeDesk<D>, opening: &str) {
+    bed.begin();
+    bed.delete_key("a");
+    desk.when_exactly(opening, Fault::Ambiguous, 1);
+    bed.run_once().exits(0).says("waits for desk until").says("no answer");
+    assert_eq!(open(desk).len(), 1, "it is there");
+    let opened = |desk: &FakeDesk<D>| desk.whats().iter().filter(|what| *what == opening).count();
+    assert_eq!(opened(desk), 1);
+
+    // The search does not show it yet: it is not asked for again, not even for the next alert.
+    bed.delete_key("b");
+    bed.deliveries_come_due();
+    bed.run_once().exits(0).says("whether it was opened is not known yet");
+    assert_eq!(opened(desk), 1);
+
+    desk.advance(TimeDelta::minutes(2));
+    bed.deliveries_come_due();
+    bed.run_once().exits(0);
+    // The second may have waited for its turn.
+    bed.deliveries_come_due();
+    bed.run_once().exits(0).without_talk();
+    assert_eq!(opened(desk), 1);
+    let [case] = &desk.cases()[..] else { panic!("{:?}", desk.cases()) };
+    assert_eq!((case.count, case.notes.len()), (2, 1), "each alert is told once: {case:?}");
+    assert!(case.text.contains('a') && case.notes[0].contains('b'));
+    clean(desk);
+}
+
 #[test]
 fn an_issue_whose_fate_is_not_known_is_never_opened_twice() {
     let mut site = jira();
