@@ -151,7 +151,7 @@ fn all() -> Vec<(String, Alert)> {
     let mut all: Vec<(String, Alert)> = Vec::new();
     for ready in &setup.rules {
         let alert = sample(&setup, &ready.rule, None, Vec::new(), now);
-        let variants = super::variants(&alert).into_iter();
+        let variants = variants(&alert).into_iter();
         all.extend(variants.map(|(how, alert)| (format!("{} {how}", ready.rule.id), alert)));
     }
     all.extend(own_alerts(now).into_iter().map(|(how, alert)| (how.to_owned(), alert)));

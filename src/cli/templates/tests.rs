@@ -34,12 +34,11 @@ pub(super) fn receiver_of(template: Template, detail: Detail) -> Receiver {
     let format = webhook::Format::Template(template);
     Receiver {
         name: "itsm".to_owned(),
-        settings: Settings::Webhook(webhook::Settings { format }),
+        settings: Settings::Webhook(webhook::Settings { format, ..Default::default() }),
         min_severity: Severity::Info,
         rules: None,
         detail,
         keys: Vec::new(),
-        hub_signature: false,
         credential: String::new(),
     }
 }

@@ -73,7 +73,7 @@ fn receiver(name: &str, kind: Kind) -> Receiver {
 fn templated(name: &str, text: &str) -> Receiver {
     let template = webhook::Template::compile(text, &BTreeMap::new(), "application/json").unwrap();
     let format = webhook::Format::Template(template);
-    let settings = Settings::Webhook(webhook::Settings { format });
+    let settings = Settings::Webhook(webhook::Settings { format, ..Default::default() });
     Receiver { settings, ..receiver(name, Kind::Webhook) }
 }
 

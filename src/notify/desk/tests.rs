@@ -83,7 +83,6 @@ impl World {
             rules: None,
             detail: Detail::Full,
             keys: Vec::new(),
-            hub_signature: false,
             credential: String::new(),
         };
         Self {

@@ -27,6 +27,8 @@ const MAX_PLAIN: usize = 24_576;
 pub struct Settings {
     /// The shape of the body.
     pub format: Format,
+    /// Whether `X-Hub-Signature-256` is sent as well, by the newest secret.
+    pub hub_signature: bool,
 }
 
 /// The shape of a body.
