@@ -1,6 +1,7 @@
 //! Desks: one open case stands for an incident, whatever gets lost on the way.
 
 mod cases;
+mod configured;
 mod refusals;
 mod secrecy;
 

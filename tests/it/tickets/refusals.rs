@@ -67,28 +67,35 @@ fn is_broken(bed: &TestBed, cases: &dyn Fn() -> usize, mend: &dyn Fn()) {
 
 #[test]
 fn a_token_that_has_expired_breaks_the_receiver() {
-    let mut site = jira();
-    site.login = Login::Expired;
-    let (bed, desk) = with(well(), &JIRA, site);
-    let mend = || desk.with(|site| site.login = Login::Good);
-    is_broken(&bed, &|| desk.cases().len(), &mend);
-
-    let mut instance = servicenow();
-    instance.may_login = false;
-    let (bed, desk) = with(well(), &INCIDENTS, instance);
-    let mend = || desk.with(|instance| instance.may_login = true);
-    is_broken(&bed, &|| desk.cases().len(), &mend);
-
-    let mut team = jsm();
-    team.key = Key::Revoked;
-    let (bed, desk) = with(well(), &JSM, team);
-    is_broken(&bed, &|| desk.cases().len(), &|| desk.with(|team| team.key = Key::Good));
-
-    let mut service = pagerduty();
-    service.rekey(&"f".repeat(32));
-    let (bed, desk) = with(well(), &PAGERDUTY, service);
-    let mend = || desk.with(|service| service.rekey(super::ROUTING_KEY));
-    is_broken(&bed, &|| desk.cases().len(), &mend);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut site = jira();
+            site.login = Login::Expired;
+            let (bed, desk) = with(well(), &JIRA, site);
+            let mend = || desk.with(|site| site.login = Login::Good);
+            is_broken(&bed, &|| desk.cases().len(), &mend);
+        });
+        scope.spawn(|| {
+            let mut instance = servicenow();
+            instance.may_login = false;
+            let (bed, desk) = with(well(), &INCIDENTS, instance);
+            let mend = || desk.with(|instance| instance.may_login = true);
+            is_broken(&bed, &|| desk.cases().len(), &mend);
+        });
+        scope.spawn(|| {
+            let mut team = jsm();
+            team.key = Key::Revoked;
+            let (bed, desk) = with(well(), &JSM, team);
+            is_broken(&bed, &|| desk.cases().len(), &|| desk.with(|team| team.key = Key::Good));
+        });
+        scope.spawn(|| {
+            let mut service = pagerduty();
+            service.rekey(&"f".repeat(32));
+            let (bed, desk) = with(well(), &PAGERDUTY, service);
+            let mend = || desk.with(|service| service.rekey(super::ROUTING_KEY));
+            is_broken(&bed, &|| desk.cases().len(), &mend);
+        });
+    });
 }
 
 #[test]
