@@ -44,5 +44,6 @@ mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod templates;
 mod tickets;
 mod verbs;
