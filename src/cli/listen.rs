@@ -38,7 +38,7 @@ otherwise; and 401 if it has a secret and the signature is not valid.
 
 Exit codes: 0 fine; 1 a request came whose signature was not valid; 2 usage.";
 
-/// Receive alerts on this machine, to try things: shows them, verifies them, and answers as told
+/// Receive alerts on this machine, and answer as told, to try things
 ///
 /// Takes every request that comes, whatever its path, and shows what it is, what it says, whether its signature is valid and
 /// how often the same `webhook-id` has come. Requests are data, on standard output; everything else is talk.

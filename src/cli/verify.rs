@@ -29,7 +29,7 @@ A request is kept raw (request line or none, headers, an empty line, the body by
 
 Exit codes: 0 valid; 1 not valid, and why; 2 usage.";
 
-/// Check a request that was received: who signed it, and everything that is wrong with it
+/// Check who signed a request, and what is wrong with it
 ///
 /// Reads a request that was kept (headers and body) from a file or from standard input and says all at once: a header that
 /// is missing or came under another name, a clock that is off, a body that was changed on its way and how, a signature that

@@ -11,6 +11,7 @@ mod arrows;
 mod blob;
 mod blob_cost;
 mod blob_identity;
+mod calls;
 mod check;
 mod crash;
 mod daemon;
@@ -43,5 +44,6 @@ mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod templates;
 mod tickets;
 mod verbs;
