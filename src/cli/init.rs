@@ -5,6 +5,7 @@ mod answers;
 mod ask;
 mod flags;
 mod next;
+mod receiver;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -13,7 +14,7 @@ use super::report::{Stop, out, out_whole, talk};
 use super::{Context, Done, Format, setup};
 use crate::config::catalogue::{schema, template};
 use crate::config::{self, Input, Lookup};
-use answers::{Answers, Fate};
+use answers::Answers;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -65,6 +66,18 @@ pub(crate) struct Args {
     /// A system that takes webhooks: the names of the variables that hold its address and what alerts are signed with
     #[arg(long, value_name = "[NAME=]VARIABLE[,VARIABLE]")]
     webhook: Vec<String>,
+    /// A service of PagerDuty: the name of the variable that holds its integration key
+    #[arg(long, value_name = "[NAME=]VARIABLE")]
+    pagerduty: Vec<String>,
+    /// A team of Jira Service Management: the name of the variable that holds the key of its API integration
+    #[arg(long, value_name = "[NAME=]VARIABLE")]
+    jira_service_management: Vec<String>,
+    /// ServiceNow: its address, the user, and the name of the variable that holds the password
+    #[arg(long, value_name = "[NAME=]URL,USER[,VARIABLE]")]
+    servicenow: Vec<String>,
+    /// A project of Jira: the site, the project's key, the account, and the name of the variable that holds its API token
+    #[arg(long, value_name = "[NAME=]URL,PROJECT,EMAIL[,VARIABLE]")]
+    jira: Vec<String>,
     /// Presets or sets of them, separated by commas: tutorial, recommended, all, …
     #[arg(long, value_name = "LIST")]
     presets: Option<String>,
@@ -211,17 +224,5 @@ impl Lookup for Imagined<'_> {
 
     fn glob(&self, _: &str) -> Result<Vec<PathBuf>, String> {
         Ok(Vec::new())
-    }
-}
-
-impl Fate {
-    /// A value that such a variable could have.
-    const fn stand_in(self) -> &'static str {
-        match self {
-            Self::Teams => "https://example.environment.api.powerplatform.com/workflows",
-            Self::Slack => "https://hooks.slack.com/services",
-            Self::Webhook => "https://example.com/",
-            Self::Secret => "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-        }
     }
 }

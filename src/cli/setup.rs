@@ -327,11 +327,17 @@ impl Setup {
     /// Where a byte of a receiver's template stands.
     pub(crate) fn template_place(
         &self,
-        _receiver: &str,
-        _part: &Part,
-        _offset: usize,
+        receiver: &str,
+        part: &Part,
+        offset: usize,
     ) -> Option<Place> {
-        None
+        let places = &self.config.receivers.iter().find(|r| r.name == receiver)?.templates;
+        let text = match part {
+            Part::Body => places.body.as_ref(),
+            Part::Header(name) => places.headers.get(name),
+            Part::ContentType => None,
+        };
+        Some(text?.at(offset))
     }
 
     /// The times that decide what is asked.

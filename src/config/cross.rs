@@ -277,5 +277,6 @@ fn receiver(draft: DraftReceiver) -> Option<Receiver> {
         ca: draft.ca,
         client_certificate: draft.client_certificate,
         headers: draft.headers,
+        templates: draft.templates,
     })
 }

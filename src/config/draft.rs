@@ -1,7 +1,7 @@
 //! The raw configuration: every value read and parsed alone, nothing held against anything else.
 
 use super::cloud::Cloud;
-use super::model::{Address, Auth, RulePlace, Source, State};
+use super::model::{Address, Auth, RulePlace, Source, State, TemplatePlaces};
 use super::problem::Setting;
 use super::text::Text;
 use crate::notify::{Detail, Settings};
@@ -74,6 +74,7 @@ pub(super) struct DraftReceiver {
     pub(super) auth: Option<Auth>,
     pub(super) ca: Option<String>,
     pub(super) headers: Vec<SecretString>,
+    pub(super) templates: TemplatePlaces,
     pub(super) client_certificate: Option<SecretString>,
 }
 

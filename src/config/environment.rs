@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, DraftReceiver, DraftWorkspace};
 use super::lookup::Lookup;
-use super::model::{Auth, Source};
+use super::model::{Auth, Source, TemplatePlaces};
 use super::problem::{Fault, Report, Setting};
 use super::text::{Text, checked};
 use super::{address, desks, secret, state, value};
@@ -128,5 +128,6 @@ fn named(name: &str, setting: Setting, settings: Option<Settings>) -> DraftRecei
         ca: None,
         client_certificate: None,
         headers: Vec::new(),
+        templates: TemplatePlaces::default(),
     }
 }

@@ -39,7 +39,8 @@ pub use cloud::Cloud;
 pub use fetched::{Blobs, Fetched, Wanted};
 pub use lookup::{Lookup, System};
 pub use model::{
-    Address, Auth, Config, Receiver, RulePlace, Source, State, StorageSecret, TextPlace, Workspace,
+    Address, Auth, Config, Receiver, RulePlace, Source, State, StorageSecret, TemplatePlaces,
+    TextPlace, Workspace,
 };
 pub use problem::{Place, Problem, Problems, nearest};
 

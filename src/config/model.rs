@@ -9,6 +9,7 @@ use crate::watch::severity::Severity;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use url::Url;
 
@@ -123,6 +124,8 @@ pub struct Receiver {
     pub client_certificate: Option<SecretString>,
     /// Texts of a template's headers: a receiver may know us by one of them.
     pub headers: Vec<SecretString>,
+    /// Where its templates are written.
+    pub templates: TemplatePlaces,
 }
 
 impl Receiver {
@@ -196,6 +199,15 @@ pub struct RulePlace {
     pub query: Option<TextPlace>,
     /// The text of `exclude`.
     pub exclude: Option<TextPlace>,
+}
+
+/// Where a receiver's templates are written, so that later checks can point into them. What came from a variable has no place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TemplatePlaces {
+    /// The text of `template`.
+    pub body: Option<TextPlace>,
+    /// The texts of `headers`, by name.
+    pub headers: BTreeMap<String, TextPlace>,
 }
 
 /// Where the text of a string stands in a file.

@@ -72,6 +72,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
         auth,
         ca,
         headers: shape.headers,
+        templates: shape.places,
         client_certificate: client_certificate.map(|(pem, _)| SecretString::from(pem)),
     }
 }

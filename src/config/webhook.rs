@@ -1,5 +1,6 @@
 //! The shape in which a webhook is told: a format, or a template with its headers.
 
+use super::model::TemplatePlaces;
 use super::problem::{Fault, Setting};
 use super::reader::{Reader, Section};
 use super::text::Text;
@@ -19,6 +20,8 @@ pub(super) struct Shape {
     pub(super) settings: Option<Settings>,
     /// Texts of headers, which may be what a receiver knows us by.
     pub(super) headers: Vec<SecretString>,
+    /// Where the templates are written.
+    pub(super) places: TemplatePlaces,
 }
 
 /// Reads the keys of webhooks.
@@ -52,6 +55,13 @@ pub(super) fn read(
     }
     let content_type = content_type.map_or(CONTENT_TYPE.to_owned(), |(word, _)| word);
     let template = compiled(reader, text.as_ref(), &headers, &content_type);
+    let places = TemplatePlaces {
+        body: text.and_then(|text| text.place),
+        headers: headers
+            .iter()
+            .filter_map(|(name, _, text)| Some((name.clone(), text.place.clone()?)))
+            .collect(),
+    };
     let headers = headers.into_iter().map(|(_, _, text)| SecretString::from(text.value)).collect();
     let format = match format {
         _ if bad_format || kind != Some(Kind::Webhook) => None,
@@ -60,7 +70,7 @@ pub(super) fn read(
         FormatWord::Alertmanager => Some(Format::Alertmanager),
         FormatWord::Template => template.map(Format::Template),
     };
-    Shape { settings: format.map(|format| Settings { format, hub_signature }), headers }
+    Shape { settings: format.map(|format| Settings { format, hub_signature }), headers, places }
 }
 
 /// What belongs to templates is of no use without one.

@@ -11,6 +11,7 @@ mod arrows;
 mod blob;
 mod blob_cost;
 mod blob_identity;
+mod calls;
 mod check;
 mod crash;
 mod daemon;
@@ -44,5 +45,6 @@ mod state;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod templates;
 mod tickets;
 mod verbs;

@@ -131,6 +131,7 @@ impl TestBed {
     /// Puts a receiver in the configuration, in place of one of the same name.
     pub(crate) fn set_receiver(&mut self, name: &str, kind: &'static str, more: &str) {
         let contract = match kind {
+            "webhook" if more.contains("format = ") => Kind::Shaped(vec![SECRET.to_owned()]),
             "webhook" => Kind::Webhook(vec![SECRET.to_owned()]),
             "teams" => Kind::Teams,
             _ => Kind::Slack,

@@ -1,10 +1,10 @@
 //! What a configuration is made of: answers, each judged by what judges the configuration.
 
 use super::super::report::count;
+use super::receiver::{Fate, Receiver, Value};
 use crate::config::catalogue::template::Table;
 use crate::config::catalogue::{DOCUMENT, Key, RECEIVER, RULE, STATE, Section, WORKSPACE};
 use crate::config::{Known, Problem, judge};
-use crate::notify::Kind;
 
 /// Where state is kept if nobody says so.
 pub(super) const FOLDER: &str = "hsmwatch-state";
@@ -23,17 +23,6 @@ pub(super) enum Source {
 pub(super) enum State {
     Folder(String),
     Blob { account_url: String, container: String },
-}
-
-/// Who is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Receiver {
-    pub(super) name: String,
-    pub(super) kind: Kind,
-    /// The variable that holds its address.
-    pub(super) url: String,
-    /// The variable that holds what alerts are signed with.
-    pub(super) secret: Option<String>,
 }
 
 /// What has been answered so far.
@@ -63,15 +52,6 @@ pub(super) struct Answers {
     pub(super) presets: Vec<String>,
     pub(super) cloud: Option<String>,
     pub(super) every: String,
-}
-
-/// What the value of a variable is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Teams,
-    Slack,
-    Webhook,
-    Secret,
 }
 
 /// Why an answer is not taken. Never has a secret in it.
@@ -176,39 +156,16 @@ fn secretive(text: &str) -> bool {
     let mixed = text.contains(|c: char| c.is_ascii_lowercase())
         && text.contains(|c: char| c.is_ascii_uppercase())
         && text.contains(|c: char| c.is_ascii_digit());
-    marked || (mixed && text.len() >= 16) || text.contains(['/', '+', '='])
+    // Nor so: keys of PagerDuty do.
+    let key = text.len() == 32
+        && text.chars().all(|c| c.is_ascii_alphanumeric())
+        && text.contains(|c: char| c.is_ascii_digit());
+    marked || key || (mixed && text.len() >= 16) || text.contains(['/', '+', '='])
 }
 
 /// The variable for a webhook's secret, from that for its address.
 pub(super) fn secret_beside(url: &str) -> String {
     format!("{}_SECRET", url.strip_suffix("_URL").unwrap_or(url))
-}
-
-impl Fate {
-    pub(super) const fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Teams => Self::Teams,
-            Kind::Slack => Self::Slack,
-            _ => Self::Webhook,
-        }
-    }
-
-    /// The variable's usual name: that which a deployment sets too.
-    pub(super) const fn usual(self) -> &'static str {
-        match self {
-            Self::Teams => "HSMWATCH_TEAMS_URL",
-            Self::Slack => "HSMWATCH_SLACK_URL",
-            Self::Webhook => "HSMWATCH_WEBHOOK_URL",
-            Self::Secret => "HSMWATCH_WEBHOOK_SECRET",
-        }
-    }
-
-    const fn what(self) -> &'static str {
-        match self {
-            Self::Teams | Self::Slack | Self::Webhook => "the address",
-            Self::Secret => "the secret",
-        }
-    }
 }
 
 impl Draft {
@@ -243,14 +200,19 @@ impl Draft {
         (2..1000).map(|n| format!("{wanted}-{n}")).find(|name| !taken(name)).unwrap_or_default()
     }
 
+    /// Whether a variable is no receiver's yet.
+    pub(super) fn is_free(&self, variable: &str) -> bool {
+        !self.receivers.iter().any(|r| r.variables().any(|(name, _)| name == variable))
+    }
+
     /// Adds a receiver, unless a variable or the name is another's.
     pub(super) fn add_receiver(&mut self, receiver: Receiver) -> Result<(), Refused> {
-        let mut mine = vec![&receiver.url];
-        mine.extend(&receiver.secret);
-        let taken = |name: &String| {
-            self.receivers.iter().any(|r| r.url == *name || r.secret.as_ref() == Some(name))
-        };
-        if mine.iter().any(|name| taken(name)) || receiver.secret.as_ref() == Some(&receiver.url) {
+        let taken = |name: &str| !self.is_free(name);
+        let mut mine: Vec<&str> = receiver.variables().map(|(name, _)| name).collect();
+        let all = mine.len();
+        mine.sort_unstable();
+        mine.dedup();
+        if mine.len() < all || mine.into_iter().any(taken) {
             return Err(refused(
                 "this variable is another's already",
                 "one variable for each address and each secret",
@@ -281,11 +243,7 @@ impl Draft {
 impl Answers {
     /// The variables that must be set, and what for.
     pub(super) fn variables(&self) -> impl Iterator<Item = (&str, Fate)> {
-        self.receivers.iter().flat_map(|receiver| {
-            let url = (receiver.url.as_str(), Fate::of(receiver.kind));
-            let secret = receiver.secret.as_deref().map(|name| (name, Fate::Secret));
-            std::iter::once(url).chain(secret)
-        })
+        self.receivers.iter().flat_map(Receiver::variables)
     }
 
     /// What is in it, in a line.
@@ -321,13 +279,12 @@ impl Answers {
             tables.push(Table::new(&WORKSPACE, vec![("name", quoted(name)), source]));
         }
         for receiver in &self.receivers {
-            let variable = |name: &str| format!("{{ env = {} }}", quoted(name));
-            let mut values = vec![
-                ("name", quoted(&receiver.name)),
-                ("kind", quoted(receiver.kind.as_str())),
-                ("url", variable(&receiver.url)),
-            ];
-            values.extend(receiver.secret.iter().map(|name| ("secret", variable(name))));
+            let mut values =
+                vec![("name", quoted(&receiver.name)), ("kind", quoted(receiver.kind.as_str()))];
+            values.extend(receiver.values.iter().map(|(key, value)| match value {
+                Value::Text(text) => (*key, quoted(text)),
+                Value::Variable(name, _) => (*key, format!("{{ env = {} }}", quoted(name))),
+            }));
             tables.push(Table::new(&RECEIVER, values));
         }
         if full {

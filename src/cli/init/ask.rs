@@ -1,9 +1,8 @@
 //! Questions on a terminal: few, each with what Enter answers. An answer that is not taken is asked for again, with the reason.
 
 use super::super::report::Stop;
-use super::answers::{
-    self, Draft, FOLDER, Fate, Receiver, Refused, Source, fits, refused, secret_beside, variable,
-};
+use super::answers::{self, Draft, FOLDER, Refused, Source, fits, refused};
+use super::receiver::{Receiver, Value, variables, wants};
 use crate::config::Known;
 use crate::config::catalogue::DOCUMENT;
 use crate::notify::Kind;
@@ -59,7 +58,7 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
                 })?);
         }
         if draft.receivers.is_empty() {
-            self.receivers(draft)?;
+            self.receivers(draft, known)?;
         }
         if draft.presets.is_none() {
             let sets: Vec<String> = SETS
@@ -81,37 +80,34 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
         self.say("")
     }
 
-    fn receivers(&mut self, draft: &mut Draft) -> Result<(), Stop> {
-        self.say("\nAlerts go to teams, slack or webhook (signed; for anything else), or several of them.")?;
+    fn receivers(&mut self, draft: &mut Draft, known: &Known) -> Result<(), Stop> {
+        self.say(
+            "\nAlerts go to teams, slack, pagerduty, jira-service-management, servicenow, jira, or a webhook (signed; for anything \
+             else), or several of them.",
+        )?;
         let kinds = self.ask("Who is told", Some("teams"), kinds)?;
         self.say(
-            "An address is a secret: it stays in a variable of the environment, and the file names the variable.",
+            "Addresses of channels, keys and passwords are secrets: each stays in a variable of the environment, and the file \
+             names the variable.",
         )?;
         for kind in kinds {
-            let (what, fate) = match kind {
-                Kind::Teams => ("Teams' address", Fate::Teams),
-                Kind::Slack => ("Slack's address", Fate::Slack),
-                _ => ("the webhook's address", Fate::Webhook),
-            };
-            let question = format!("Name of the variable for {what}");
-            let url = self.ask(&question, Some(fate.usual()), |text| {
-                let url = variable(text, fate)?;
-                free(draft, &url)
-            })?;
-            let secret = if kind == Kind::Webhook {
-                let usual = secret_beside(&url);
-                let question = "Name of the variable for what alerts are signed with";
-                Some(self.ask(question, Some(&usual), |text| {
-                    let secret = variable(text, Fate::Secret)?;
-                    if secret == url {
-                        return Err(refused("this variable is for the address", ""));
+            let mut values: Vec<(&'static str, Value)> = Vec::new();
+            for want in wants(kind) {
+                let question = match want.fate {
+                    Some(_) => format!("Name of the variable for {}", want.what),
+                    None => format!("{}, such as {}", want.what, want.such),
+                };
+                let usual = want.usual(&values);
+                let value = self.ask(&question, usual.as_deref(), |text| {
+                    let value = want.value(kind, text, known)?;
+                    if let Value::Variable(name, _) = &value {
+                        free(draft, &values, name)?;
                     }
-                    free(draft, &secret)
-                })?)
-            } else {
-                None
-            };
-            draft.receivers.push(Receiver { name: kind.as_str().to_owned(), kind, url, secret });
+                    Ok(value)
+                })?;
+                values.push((want.key, value));
+            }
+            draft.receivers.push(Receiver { name: kind.as_str().to_owned(), kind, values });
         }
         Ok(())
     }
@@ -176,14 +172,17 @@ impl<R: BufRead, W: Write> Dialogue<R, W> {
     }
 }
 
-fn free(draft: &Draft, variable: &str) -> Result<String, Refused> {
-    let taken =
-        draft.receivers.iter().any(|r| r.url == variable || r.secret.as_deref() == Some(variable));
-    if taken {
+/// Whether a variable is for nothing else yet.
+fn free(draft: &Draft, mine: &[(&'static str, Value)], name: &str) -> Result<(), Refused> {
+    let before = variables(mine).find(|(other, _)| *other == name);
+    if let Some((_, fate)) = before {
+        return Err(refused(format!("this variable is for {}", fate.what()), ""));
+    }
+    if !draft.is_free(name) {
         let hint = "one variable for each address and each secret";
         return Err(refused("this variable is another's already", hint));
     }
-    Ok(variable.to_owned())
+    Ok(())
 }
 
 fn kinds(text: &str) -> Result<Vec<Kind>, Refused> {
@@ -191,16 +190,17 @@ fn kinds(text: &str) -> Result<Vec<Kind>, Refused> {
     for answer in answers::words(text) {
         let kind = Kind::ALL
             .into_iter()
-            .find(|kind| !kind.is_desk() && kind.as_str() == answer.to_lowercase())
+            .find(|kind| kind.as_str() == answer.to_lowercase())
             .ok_or_else(|| {
-                refused("expected teams, slack or webhook", "several with commas: teams, webhook")
+                let all = Kind::ALL.map(Kind::as_str).join(", ");
+                refused(format!("expected one of {all}"), "several with commas: teams, webhook")
             })?;
         if !found.contains(&kind) {
             found.push(kind);
         }
     }
     if found.is_empty() {
-        return Err(refused("somebody must be told", "teams, slack or webhook"));
+        return Err(refused("somebody must be told", "such as teams, or teams, pagerduty"));
     }
     Ok(found)
 }

@@ -2,11 +2,10 @@
 
 use super::super::report::Stop;
 use super::Args;
-use super::answers::{
-    self, Draft, Fate, Open, Receiver, Refused, Source, fits, refused, secret_beside, variable,
-};
+use super::answers::{self, Draft, Open, Refused, Source, fits, refused};
+use super::receiver::Receiver;
 use crate::config::Known;
-use crate::config::catalogue::{DOCUMENT, RECEIVER, WORKSPACE};
+use crate::config::catalogue::{DOCUMENT, WORKSPACE};
 use crate::notify::Kind;
 
 /// The answers that are flags.
@@ -49,10 +48,14 @@ pub(super) fn read(args: &Args, known: &Known) -> Result<Draft, Stop> {
         ("--teams", Kind::Teams, &args.teams),
         ("--slack", Kind::Slack, &args.slack),
         ("--webhook", Kind::Webhook, &args.webhook),
+        ("--pagerduty", Kind::PagerDuty, &args.pagerduty),
+        ("--jira-service-management", Kind::JiraServiceManagement, &args.jira_service_management),
+        ("--servicenow", Kind::ServiceNow, &args.servicenow),
+        ("--jira", Kind::Jira, &args.jira),
     ];
     for (flag, kind, texts) in kinds {
         for text in texts {
-            let receiver = receiver(&draft, kind, text, known).map_err(at(flag))?;
+            let receiver = Receiver::flag(&draft, kind, text, known).map_err(at(flag))?;
             draft.add_receiver(receiver).map_err(at(flag))?;
         }
     }
@@ -84,28 +87,6 @@ fn workspace(pair: &str, known: &Known) -> Result<(String, Source), Refused> {
     Ok((name.to_owned(), id_of(id, known)?))
 }
 
-/// `[NAME=]VARIABLE`, for a webhook `[NAME=]VARIABLE[,VARIABLE]`.
-fn receiver(draft: &Draft, kind: Kind, text: &str, known: &Known) -> Result<Receiver, Refused> {
-    // A pasted address may have `=` and `,` in it: nothing is taken apart that is no list of names.
-    let named =
-        text.split_once('=').filter(|(name, _)| fits(&RECEIVER, "name", name, known).is_ok());
-    let (name, variables) = match named {
-        Some((name, variables)) => (name.to_owned(), variables),
-        None => (draft.free_name(kind.as_str()), text),
-    };
-    let (url, secret) = match variables.split_once(',') {
-        Some((url, secret)) if kind == Kind::Webhook => (url, Some(secret)),
-        _ => (variables, None),
-    };
-    let url = variable(url, Fate::of(kind))?;
-    let secret = match (kind, secret) {
-        (Kind::Webhook, Some(secret)) => Some(variable(secret, Fate::Secret)?),
-        (Kind::Webhook, None) => Some(secret_beside(&url)),
-        _ => None,
-    };
-    Ok(Receiver { name, kind, url, secret })
-}
-
 fn stop(flag: &str, refused: Refused) -> Stop {
     let stop = Stop::usage(format!("`{flag}`: {}", refused.why));
     match refused.hint {
@@ -123,7 +104,7 @@ pub(super) fn incomplete(open: &[Open], yes: bool) -> Stop {
             Open::Workspace => {
                 "where audit logs are read (`--workspace-id`, `--workspace` or `--logs`)"
             }
-            Open::Receiver => "who is told (`--teams`, `--slack` or `--webhook`)",
+            Open::Receiver => "who is told (`--teams`, `--slack`, `--webhook`, `--pagerduty`, `--jira-service-management`, `--servicenow` or `--jira`)",
         })
         .collect();
     Stop::usage(format!("{why}, and flags do not say {}", missing.join(", nor "))).hint(

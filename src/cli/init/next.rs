@@ -1,6 +1,7 @@
 //! What to do once the file is there.
 
-use super::answers::{Answers, Fate, Source, State};
+use super::answers::{Answers, Source, State};
+use super::receiver::Fate;
 use std::path::Path;
 
 /// The next steps, as commands. `path`: the file, where it must be named.
@@ -8,12 +9,7 @@ pub(super) fn steps(answers: &Answers, path: Option<&Path>) -> String {
     let mut steps: Vec<(String, &str)> = Vec::new();
     let mut step = |command: String, why: &'static str| steps.push((command, why));
     for (name, fate) in answers.variables() {
-        let what = match fate {
-            Fate::Teams => "paste: Teams, the channel's Workflows, its webhook's URL",
-            Fate::Slack => "paste: Slack, your app's Incoming Webhooks",
-            Fate::Webhook => "paste: the address; it is not shown",
-            Fate::Secret => "give the receiver the same",
-        };
+        let what = fate.source();
         if fate == Fate::Secret {
             step(format!("export {name}=\"whsec_$(openssl rand -base64 32)\""), what);
         } else {

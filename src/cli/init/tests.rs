@@ -1,21 +1,50 @@
 //! What is written is good, whatever is answered; and no secret is taken for the name of a variable.
 
-use super::answers::{Draft, Receiver, Source, State, secret_beside, variable};
+use super::answers::{Draft, Source, State, variable};
+use super::receiver::{Fate, Receiver, wants};
 use super::*;
 use crate::config::catalogue::{Relation, SECTIONS, Section};
 use crate::config::{Problems, System};
 use crate::notify::Kind;
 use proptest::prelude::*;
 
-/// The variables that the example names, set.
-fn world() -> Imagined<'static> {
-    let fates = [Fate::Teams, Fate::Slack, Fate::Webhook, Fate::Secret];
+/// The variables that the example names, set, and the files that it names.
+struct World(Imagined<'static>);
+
+fn world() -> World {
     let mut variables: BTreeMap<_, _> =
-        fates.map(|fate| (fate.usual(), fate.stand_in())).into_iter().collect();
+        Fate::ALL.map(|fate| (fate.usual(), fate.stand_in())).into_iter().collect();
     variables.insert("FORMER_SECRET", Fate::Secret.stand_in());
     variables.insert("HSMWATCH_STORAGE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
     variables.insert("HSMWATCH_STORAGE_SAS", "sv=2021-12-02&sig=abc%3D");
-    Imagined { variables }
+    for name in ["RECEIVER_TOKEN", "RECEIVER_PASSWORD", "RECEIVER_CLIENT_SECRET"] {
+        variables.insert(name, "0000");
+    }
+    World(Imagined { variables })
+}
+
+impl Lookup for World {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.var(name)
+    }
+
+    fn base(&self) -> &Path {
+        self.0.base()
+    }
+
+    fn read(&self, path: &Path) -> Result<String, String> {
+        let part = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+        match path.to_str() {
+            Some("ca.pem") => Ok(part("CERTIFICATE")),
+            Some("client.pem") => Ok(part("CERTIFICATE") + &part("PRIVATE KEY")),
+            Some("alert.json.j2") => Ok("{\"text\": {{ title }}}".to_owned()),
+            _ => self.0.read(path),
+        }
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<PathBuf>, String> {
+        self.0.glob(pattern)
+    }
 }
 
 /// What `check` would say of a text.
@@ -75,11 +104,37 @@ impl Lines {
             }
             if let Relation::Needs(a, others) | Relation::OwnNeeds(a, others) = relation
                 && *a == key
-                && !others.iter().any(|other| self.find(line, other, true).is_some())
             {
-                let n = self.find(line, others[0], false).unwrap();
-                self.switch_on(of, others[0], n);
+                self.one_of(of, others, line);
             }
+            match relation {
+                // Of the key that decides, the word that goes with this one.
+                Relation::Only { keys, key: other, words } if keys.contains(&key) => {
+                    if let Some(n) =
+                        self.find(line, other, true).or_else(|| self.find(line, other, false))
+                    {
+                        let written =
+                            words.iter().any(|w| self.0[n].ends_with(&format!("\"{w}\"")));
+                        if *other == "format" && !written {
+                            self.0[n] = format!("{other} = \"{}\"", words[0]);
+                        }
+                    }
+                }
+                Relation::When { key: other, words, needs } if *other == key => {
+                    if words.iter().any(|w| self.0[line].ends_with(&format!("\"{w}\""))) {
+                        needs.iter().for_each(|need| self.one_of(of, &[need], line));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sees that one of the keys is on.
+    fn one_of(&mut self, of: &Section, keys: &[&str], line: usize) {
+        if !keys.iter().any(|key| self.find(line, key, true).is_some()) {
+            let n = self.find(line, keys[0], false).unwrap();
+            self.switch_on(of, keys[0], n);
         }
     }
 
@@ -132,9 +187,9 @@ fn the_example_is_good_and_so_is_each_of_its_options() {
 }
 
 fn receiver(kind: Kind) -> Receiver {
-    let url = Fate::of(kind).usual().to_owned();
-    let secret = (kind == Kind::Webhook).then(|| secret_beside(&url));
-    Receiver { name: kind.as_str().to_owned(), kind, url, secret }
+    let flags: Vec<&str> = wants(kind).iter().map(|want| want.such).collect();
+    let flag = flags.join(",");
+    Receiver::flag(&Draft::default(), kind, &flag, &setup::known()).unwrap()
 }
 
 #[test]
@@ -220,6 +275,7 @@ fn names_of_variables_are_taken_and_secrets_are_not() {
         "hooks.slack.com/services/PLANTED",
         "PLANTEDAgMEBQYHCAkKCwwNDg8QERITFBUW",
         "PLANTEDa1b2c3d4e5f6",
+        "PLANTED890123456789012345678901X",
         "PLANTED sig=x",
         "xoxb-PLANTED",
         "PLANTED-NAME",
@@ -230,7 +286,7 @@ fn names_of_variables_are_taken_and_secrets_are_not() {
         &format!("PLANTED{}", "A".repeat(64)),
         "",
     ] {
-        for fate in [Fate::Teams, Fate::Slack, Fate::Webhook, Fate::Secret] {
+        for fate in Fate::ALL {
             let refused = variable(secret, fate).unwrap_err();
             let said = format!("{}\n{}", refused.why, refused.hint.unwrap());
             assert!(!said.contains("PLANTED"), "{said}");

@@ -59,7 +59,7 @@ pub(crate) static RECEIVER: Section = Section {
             name: "routing_key",
             shape: Shape::Text(&Format::RoutingKey),
             default: Fallback::Nothing,
-            example: "{ env = \"PAGERDUTY_ROUTING_KEY\" }",
+            example: "{ env = \"HSMWATCH_PAGERDUTY_ROUTING_KEY\" }",
             about: "The integration key of the service that is paged: in PagerDuty the service, *Integrations*, *Events API V2*. 32 letters and digits.",
         },
         Key {

@@ -4,6 +4,7 @@
 //! Prose begins with `# `; an option that is not on begins with `#` alone, so that it is switched on by taking that away.
 
 use super::{Fallback, Key, Relation, Section, Shape};
+use crate::notify::Kind;
 use std::fmt::Write as _;
 
 /// A table that is to be written.
@@ -32,6 +33,18 @@ impl Table {
             }
             _ => true,
         })
+    }
+
+    /// How early the catalogue names what is written here among that which a key is for.
+    fn rank(&self, key: &str) -> usize {
+        let ranks = self.of.relations.iter().filter_map(|relation| match relation {
+            Relation::Only { keys, key: other, words } if keys.contains(&key) => {
+                let value = self.value(other)?.trim_matches('"');
+                words.iter().position(|word| *word == value)
+            }
+            _ => None,
+        });
+        ranks.max().unwrap_or(0)
     }
 
     fn value(&self, key: &str) -> Option<&str> {
@@ -101,11 +114,15 @@ fn carries(tables: &[Table], n: usize, key: &Key) -> bool {
         return false;
     }
     let related = related(of, key.name);
-    let place = alike()
-        .filter(|(_, table)| table.takes(key.name))
+    let mut places: Vec<(usize, &Table)> =
+        alike().filter(|(_, table)| table.takes(key.name)).collect();
+    // Of the kinds that it is for, the first that the catalogue names.
+    places.sort_by_key(|(_, table)| table.rank(key.name));
+    let place = places
+        .iter()
         .find(|(_, table)| related.iter().any(|name| table.value(name).is_some()))
-        .or_else(|| alike().find(|(_, table)| table.takes(key.name)));
-    place.is_some_and(|(place, _)| place == n)
+        .or_else(|| places.first());
+    place.is_some_and(|(place, _)| *place == n)
 }
 
 /// The keys that a key has to do with.
@@ -121,6 +138,9 @@ fn related(of: &Section, key: &str) -> Vec<&'static str> {
                 found.extend(others.iter());
             }
             Relation::Signed if key == "unsigned" => found.push("secret"),
+            Relation::When { key: decides, needs, .. } if *decides == key => {
+                found.extend(needs.iter());
+            }
             _ => {}
         }
     }
@@ -187,19 +207,52 @@ pub(crate) fn example() -> String {
         let example = |key: &&'static str| Some((*key, of.key(key)?.example.to_owned()));
         Table::new(of, keys.iter().filter_map(example).collect())
     };
-    let receiver = |name: &str, kind: &str, url: &str| {
-        vec![("name", text(name)), ("kind", text(kind)), ("url", variable(url))]
+    let receiver = |name: &str, kind: Kind, more: Vec<(&'static str, String)>| {
+        let mut values = vec![("name", text(name)), ("kind", text(kind.as_str()))];
+        values.extend(more);
+        Table::new(&super::RECEIVER, values)
     };
-    let mut webhook = receiver("itsm", "webhook", "HSMWATCH_WEBHOOK_URL");
-    webhook.push(("secret", variable("HSMWATCH_WEBHOOK_SECRET")));
     let document = vec![("every", text("5m")), ("presets", "[\"tutorial\"]".to_owned())];
     let mut tables = [
         Table::new(&super::DOCUMENT, document),
         own(&super::STATE, &["path"]),
         own(&super::WORKSPACE, &["name", "id"]),
         own(&super::RECEIVER, &["name", "kind", "url"]),
-        Table::new(&super::RECEIVER, receiver("chat", "slack", "HSMWATCH_SLACK_URL")),
-        Table::new(&super::RECEIVER, webhook),
+        receiver("chat", Kind::Slack, vec![("url", variable("HSMWATCH_SLACK_URL"))]),
+        receiver(
+            "itsm",
+            Kind::Webhook,
+            vec![
+                ("url", variable("HSMWATCH_WEBHOOK_URL")),
+                ("secret", variable("HSMWATCH_WEBHOOK_SECRET")),
+                ("token", variable("RECEIVER_TOKEN")),
+            ],
+        ),
+        receiver(
+            "paged",
+            Kind::PagerDuty,
+            vec![("routing_key", variable("HSMWATCH_PAGERDUTY_ROUTING_KEY"))],
+        ),
+        receiver("duty", Kind::JiraServiceManagement, vec![("api_key", variable("JSM_API_KEY"))]),
+        receiver(
+            "incidents",
+            Kind::ServiceNow,
+            vec![
+                ("url", text("https://acme.service-now.com")),
+                ("username", text("svc-hsmwatch")),
+                ("password", variable("SERVICENOW_PASSWORD")),
+            ],
+        ),
+        receiver(
+            "issues",
+            Kind::Jira,
+            vec![
+                ("url", text("https://acme.atlassian.net")),
+                ("project", text("SEC")),
+                ("email", text("hsmwatch@example.com")),
+                ("token", variable("JIRA_TOKEN")),
+            ],
+        ),
         own(&super::RULE, &["id", "title", "severity", "query"]),
         Table {
             note: "A preset, changed: logins of the monitoring host are left out.",

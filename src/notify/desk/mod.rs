@@ -97,6 +97,16 @@ pub struct Case {
     pub name: String,
 }
 
+impl Case {
+    /// A case as a desk names it; `None` if that can be no name: it is remembered, shown, and part of addresses.
+    fn named(id: &str, name: &str) -> Option<Self> {
+        let like = |text: &str| {
+            (1..=100).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+        };
+        (like(id) && like(name)).then(|| Self { id: id.to_owned(), name: name.to_owned() })
+    }
+}
+
 /// An alert that was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {

@@ -51,17 +51,27 @@ fn object(alert: &Alert, receiver: &str, detail: Detail) -> Json {
             "annotations": annotations,
             "startsAt": rfc3339(from),
             "endsAt": if well { rfc3339(alert.time) } else { NEVER.to_owned() },
-            "generatorURL": logs.or(runbook).unwrap_or_default(),
+            "generatorURL": with_path(logs.or(runbook).unwrap_or_default()),
             "fingerprint": alert.incident_key.get(..16).unwrap_or(&alert.incident_key),
         }],
         "groupLabels": group,
         "commonLabels": labels,
         "commonAnnotations": annotations,
-        "externalURL": runbook.unwrap_or_default(),
+        "externalURL": with_path(runbook.unwrap_or_default()),
         "version": "4",
         "groupKey": format!("{{}}:{{{}}}", key.join(", ")),
         "truncatedAlerts": 0,
     })
+}
+
+/// A link with a path after its host, as the portal's have none: Go takes what follows for a part of the host otherwise, and
+/// Alertmanager's own API refuses it.
+fn with_path(link: &str) -> String {
+    let host = link.strip_prefix("https://").unwrap_or(link);
+    match host.find(['/', '?', '#']).map(|at| host.split_at(at)) {
+        Some((host, rest)) if !rest.starts_with('/') => format!("https://{host}/{rest}"),
+        _ => link.to_owned(),
+    }
 }
 
 /// Ours, then the group's columns under names that Prometheus takes.

@@ -94,6 +94,19 @@ fn well_again_resolves_what_was_firing() {
 }
 
 #[test]
+fn links_have_a_path() {
+    for (link, same) in [
+        ("https://portal.azure.com#@contoso/blade", "https://portal.azure.com/#@contoso/blade"),
+        ("https://x.example?a=b#c", "https://x.example/?a=b#c"),
+        ("https://x.example/a#c", "https://x.example/a#c"),
+        ("https://x.example", "https://x.example"),
+        ("", ""),
+    ] {
+        assert_eq!(with_path(link), same);
+    }
+}
+
+#[test]
 fn names_of_labels() {
     for (column, name) in [
         ("_ResourceId", "_ResourceId"),
