@@ -337,10 +337,11 @@ fn certificates_of_ones_own_are_trusted_and_shown() {
     // One that it does not accept: nothing was heard, and the receiver is broken.
     write("client.pem", &Authority::new("others").client().both());
     bed.delete_key("b");
-    bed.run_once();
+    let refused = bed.run_once();
     let ran = bed.run_once();
     assert_eq!(told_of_clients(&fake), ["a"]);
-    assert_eq!(own(bed.at("chat")), [("receiver-broken".to_owned(), "itsm".to_owned())]);
+    let broken = [("receiver-broken".to_owned(), "itsm".to_owned())];
+    assert_eq!(own(bed.at("chat")), broken, "{refused:?}");
     let status = why_off(&bed, "not authorized: it does not accept our client certificate");
     keeps_secrets(&bed, &[&ran, &status]);
 
