@@ -11,6 +11,7 @@ use crate::support::fake_tokens::{CLIENT, CLIENT_SECRET, FakeTokens, Takes};
 use crate::support::tls::{Authority, TlsFront, Wants};
 use axum::http::HeaderMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 const SIGNED: &str = "secret = { env = \"SECRET\" }\n";
 /// Lines of a receiver that is shown tokens of an endpoint.
@@ -321,7 +322,6 @@ fn certificates_of_ones_own_are_trusted_and_shown() {
     let write = |name: &str, text: &str| {
         let path = bed.dir().join(name);
         fs::write(&path, text).unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     };
     write("ca.pem", &ours.pem());
