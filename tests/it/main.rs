@@ -40,6 +40,7 @@ mod receivers;
 mod remote;
 mod run;
 mod service;
+mod snippets;
 mod state;
 mod store;
 #[path = "../support/mod.rs"]

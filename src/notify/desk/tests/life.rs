@@ -149,7 +149,7 @@ fn who_may_not_note_is_told_so() {
     let mut world = World::jira(|jira| jira.may_comment = false);
     world.told(&alert(1));
     let verdict = world.tell(&alert(2));
-    let why = "status 400: You do not have the permission to comment on this issue.".to_owned();
+    let why = "status 400: You do not have the permission to comment on this issue".to_owned();
     assert_eq!(verdict, Verdict::ReceiverBroken { why });
     assert_eq!(world.acts, [Act::Look, Act::Note, Act::Look]);
     let mut world = World::incident(|desk| desk.may_write = false);
