@@ -181,6 +181,20 @@ pub enum Auth {
     },
 }
 
+impl Auth {
+    /// The word in the configuration.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bearer { .. } => "bearer",
+            Self::Basic { .. } => "basic",
+            Self::Header { .. } => "header",
+            Self::OAuth2 { .. } => "oauth2",
+            Self::ManagedIdentity { .. } => "managed-identity",
+        }
+    }
+}
+
 /// The address of a receiver: checked, and kept byte for byte as written, for a signature in it covers its encoding.
 #[derive(Clone, Debug)]
 pub struct Address {

@@ -19,7 +19,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
     );
     let name = reader.parsed(section, "name", value::name);
     let kind = reader.parsed(section, "kind", value::kind).map(|(kind, _)| kind);
-    if kind.is_none() {
+    if !section.has("kind") {
         reader.needs(section, "url", "url = { env = \"NAME\" }: an address is a secret");
     }
     belong(reader, section, kind);

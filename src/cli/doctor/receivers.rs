@@ -3,7 +3,7 @@
 use super::arm::few;
 use super::kinds::RECEIVER;
 use crate::cli::setup::Setup;
-use crate::config;
+use crate::config::{self, Auth};
 use crate::engine::status::words::at;
 use crate::engine::status::{ReceiverStatus, Status};
 use crate::hosts::checks::{Check, Cure};
@@ -42,7 +42,13 @@ async fn one(transport: &HttpTransport, receiver: &config::Receiver) -> Check {
             let by = if receiver.url.loopback { "on this machine" } else { "by TLS" };
             let unsigned = receiver.kind() == Kind::Webhook && receiver.secrets.is_empty();
             let unsigned = if unsigned { "; its alerts are not signed" } else { "" };
-            RECEIVER.ok(format!("{kind}, reached {by}; nothing was sent{unsigned}"))
+            let auth = match (&receiver.auth, receiver.kind().is_desk()) {
+                (Auth::None, false) => String::new(),
+                // Known by a key in the body, or by a client certificate.
+                (Auth::None, true) => "; its key was not tried".to_owned(),
+                (auth, _) => format!("; what it signs in with ({}) was not tried", auth.as_str()),
+            };
+            RECEIVER.ok(format!("{kind}, reached {by}; nothing was sent{auth}{unsigned}"))
         }
         Err(error @ TransportError::Forbidden(_)) => RECEIVER
             .fail(format!("{kind}: {error}"))

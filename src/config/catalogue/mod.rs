@@ -164,7 +164,8 @@ impl Relation {
             Self::Only { keys, key: other, words } if keys.contains(&key) => {
                 Some(format!("Only for {}.", with_words(other, words)))
             }
-            Self::When { key: other, words, needs } if needs.contains(&key) => {
+            // The ways to sign in say themselves what each needs.
+            Self::When { key: other, words, needs } if needs.contains(&key) && *other != "auth" => {
                 Some(format!("Needed for {}.", with_words(other, words)))
             }
             Self::WhenAny { key: other, words, any } if any.first() == Some(&key) => {

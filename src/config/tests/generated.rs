@@ -79,5 +79,5 @@ fn the_examples_of_the_reference_are_good() {
         assert_eq!(rendered(&result), "fine", "{block}");
         seen += 1;
     }
-    assert_eq!(seen, 4);
+    assert_eq!(seen, 6);
 }
