@@ -25,20 +25,22 @@ use tokio::sync::mpsc;
 
 const EXAMPLE: &str = "\
 Examples:
-  hsmwatch listen                                         show what comes; it prints the [[receiver]] to write
+  hsmwatch listen                                         show what comes
   hsmwatch listen --secret-env ITSM_SECRET                and verify its signatures
-  hsmwatch listen --status 429 --retry-after 3 --first 2  be busy twice, then take it: see the same alert come again
-  hsmwatch listen --status 410                            be gone: see the receiver being switched off
+  hsmwatch listen --status 429 --retry-after 3 --first 2  be busy twice, then take it
+  hsmwatch listen --status 410                            be gone, and be switched off
   hsmwatch listen --delay 40s                             answer later than hsmwatch waits
-  hsmwatch listen --save kept                             keep each request for `hsmwatch verify`
-  hsmwatch listen --count 1 --format json                 in a script: take one request, print it, end
+  hsmwatch listen --save kept                             keep requests for `hsmwatch verify`
+  hsmwatch listen --count 1 --format json                 in a script: take one, print it, end
 
-Without --status it answers what a receiver of that kind would: 202 to a Teams card, `ok` to a Slack message, 204
-otherwise; and 401 if it has a secret and the signature is not valid.
+It prints the [[receiver]] to write; then `hsmwatch send-test listen` sends something.
+
+Without --status it answers what a receiver of that kind would: 202 to a Teams card, `ok` to a
+Slack message, 204 to most others; and 401 if it has a secret and the signature is not valid.
 
 Exit codes: 0 fine; 1 a request came whose signature was not valid; 2 usage.";
 
-/// Receive alerts on this machine, to try things: shows them, verifies them, and answers as told
+/// Receive alerts on this machine, and answer as told, to try things
 ///
 /// Takes every request that comes, whatever its path, and shows what it is, what it says, whether its signature is valid and
 /// how often the same `webhook-id` has come. Requests are data, on standard output; everything else is talk.
@@ -221,3 +223,6 @@ impl Totals {
 fn clock() -> DateTime<Utc> {
     Utc::now()
 }
+
+#[cfg(test)]
+mod tests;

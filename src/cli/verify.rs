@@ -17,19 +17,20 @@ use std::process::ExitCode;
 const EXAMPLE: &str = "\
 Examples:
   export ITSM_SECRET=whsec_…
-  hsmwatch verify --secret-env ITSM_SECRET request.http     a request that a proxy or `hsmwatch listen --save` kept
-  hsmwatch verify --secret-env ITSM_SECRET < kept.json      {\"headers\": {…}, \"body\": \"…\"}, or a HAR file
-  hsmwatch verify --secret-env NEW --secret-env OLD request.http          while secrets rotate: which one fits
-  hsmwatch verify --secret-env ITSM_SECRET --now 2026-11-22T08:10:00Z request.http     kept earlier than today
-  hsmwatch verify --secret-env ITSM_SECRET --headers curl.txt --body body.json         headers as `curl -v` shows them
-  hsmwatch verify --secret-env ITSM_SECRET --id \"$ID\" --timestamp \"$TS\" --signature \"$SIG\" body.json
+  hsmwatch verify --secret-env ITSM_SECRET request.http
+  hsmwatch verify --secret-env ITSM_SECRET < kept.json
+  hsmwatch verify --secret-env NEW --secret-env OLD request.http     while secrets rotate
+  hsmwatch verify --now 2026-11-22T08:10:00Z request.http            kept earlier than today
+  hsmwatch verify --headers curl.txt --body body.json                as `curl -v` shows headers
+  hsmwatch verify --id \"$ID\" --timestamp \"$TS\" --signature \"$SIG\" body.json
 
-A request is kept raw (request line or none, headers, an empty line, the body byte for byte), or as JSON with
-`headers` and `body` or `body_base64`, as a HAR file, or as `send-test --print --format json` prints it.
+A request is kept raw (request line or none, headers, an empty line, the body byte for byte), as
+`hsmwatch listen --save` does; or as JSON with `headers` and `body` or `body_base64`; or as a HAR
+file; or as `hsmwatch send-test --print --format json` prints it.
 
 Exit codes: 0 valid; 1 not valid, and why; 2 usage.";
 
-/// Check a request that was received: who signed it, and everything that is wrong with it
+/// Check who signed a request, and what is wrong with it
 ///
 /// Reads a request that was kept (headers and body) from a file or from standard input and says all at once: a header that
 /// is missing or came under another name, a clock that is off, a body that was changed on its way and how, a signature that

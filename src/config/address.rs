@@ -94,20 +94,20 @@ fn alerts(url: &Url) -> Result<(), Fault> {
 struct Site {
     /// What its hosts end in.
     suffix: &'static str,
-    /// What pages and services of it begin with, below the root.
+    /// What pages and services of it begin with, below the root, wherever that is.
     pages: &'static [&'static str],
     what: &'static str,
 }
 
 const SERVICENOW: Site = Site {
     suffix: ".service-now.com",
-    pages: &["/now/", "/api/", "/nav_to.do", "/login.do", "/navpage.do", "/sp"],
+    pages: &["/api/now", "/now/nav", "/nav_to.do", "/navpage.do", "/login.do"],
     what: "a page of ServiceNow, not the instance",
 };
 
 const JIRA: Site = Site {
     suffix: ".atlassian.net",
-    pages: &["/browse/", "/rest/", "/jira/", "/projects/", "/issues/", "/secure/", "/servicedesk/"],
+    pages: &["/browse", "/rest/api", "/projects", "/secure"],
     what: "a page of Jira, not the site",
 };
 
@@ -116,10 +116,7 @@ fn site(url: &Url, site: &Site) -> Result<(), Fault> {
     let host = url.host_str().unwrap_or_default();
     let path = format!("{}/", url.path().trim_end_matches('/'));
     let hosted = host.ends_with(site.suffix);
-    let page = site.pages.iter().find_map(|page| {
-        let page = page.trim_end_matches('/');
-        path.find(&format!("{page}/"))
-    });
+    let page = site.pages.iter().find_map(|page| path.find(&format!("{page}/")));
     let root = match (hosted, page) {
         (true, _) if path != "/" => "",
         (false, Some(at)) => path.get(..at).unwrap_or_default(),

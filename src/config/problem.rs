@@ -172,8 +172,12 @@ impl Report {
 /// A value as a problem may quote it: not if it is long or may be a secret or an address. The place shows it anyway.
 pub(super) fn shown(value: &str) -> Option<String> {
     const TELLTALES: [&str; 6] = ["://", "whsec_", "sig=", "hooks.", "@Microsoft.", "KeyVault"];
-    let secretive =
-        value.chars().count() > 40 || TELLTALES.iter().any(|telltale| value.contains(telltale));
+    let telltale = TELLTALES.iter().any(|telltale| value.contains(telltale));
+    // What a key of PagerDuty looks like, or a hash.
+    let key = value.len() == 32
+        && value.bytes().all(|b| b.is_ascii_alphanumeric())
+        && value.bytes().any(|b| b.is_ascii_digit());
+    let secretive = value.chars().count() > 40 || telltale || key;
     (!secretive).then(|| value.escape_debug().to_string())
 }
 
@@ -232,5 +236,6 @@ mod tests {
         assert_eq!(shown("https://h/x"), None);
         assert_eq!(shown("whsec_AAAA"), None);
         assert_eq!(shown(&"x".repeat(41)), None);
+        assert_eq!(shown("R0123456789ABCDEFGHIJKLMNOPQRSTU"), None);
     }
 }

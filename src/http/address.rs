@@ -75,10 +75,16 @@ impl Address {
             return Some(self.url.clone());
         }
         let base = self.url.as_str();
-        let base = base.split_once('?').map_or(base, |(base, _)| base).trim_end_matches('/');
+        let base = base.split_once('?').map_or(base, |(base, _)| base);
+        let base = match path.chars().next() {
+            Some('/') if !path.starts_with("//") => base.trim_end_matches('/'),
+            Some('?') => base,
+            _ => return None,
+        };
         let text = format!("{base}{path}");
         let url = Url::parse(&text).ok()?;
-        (path.starts_with(['/', '?']) && url.as_str() == text).then_some(url)
+        // What is behind a `#` is never sent; what the parser mends would be sent otherwise than it is meant.
+        (url.fragment().is_none() && url.as_str() == text).then_some(url)
     }
 }
 
@@ -139,6 +145,7 @@ fn after_host(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn address(url: &str) -> Result<Address, String> {
         Address::new("url", &url.to_owned().into(), Vec::new())
@@ -201,6 +208,86 @@ mod tests {
             ("https://10.0.0.1/", false),
         ] {
             assert_eq!(address(url).unwrap().policy.loopback, plain, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_appended_to_the_address() {
+        for (base, path, expected) in [
+            ("https://a.example", "/api/x", "https://a.example/api/x"),
+            ("https://a.example/", "/api/x", "https://a.example/api/x"),
+            ("https://a.example/now", "/api/x", "https://a.example/now/api/x"),
+            ("https://a.example/now/", "/api/x?q=1&r=%2F", "https://a.example/now/api/x?q=1&r=%2F"),
+            ("https://a.example/a%2fb", "/c%2Fd%20e", "https://a.example/a%2fb/c%2Fd%20e"),
+            // What is behind the address's own `?` belongs to the address itself, not to what is below it.
+            ("https://a.example/now?sig=s3cret", "/api/x", "https://a.example/now/api/x"),
+            ("https://a.example/now", "?q=1", "https://a.example/now?q=1"),
+            ("https://a.example/now/?sig=s3cret", "?q=1", "https://a.example/now/?q=1"),
+            ("https://a.example", "?q=1", "https://a.example/?q=1"),
+            ("https://a.example", "/", "https://a.example/"),
+            ("https://a.example:8443/now", "/x:y@z;p=1", "https://a.example:8443/now/x:y@z;p=1"),
+            ("https://EXAMPLE.com:443/x", "/y", "https://example.com/x/y"),
+            // The address itself, byte for byte.
+            (
+                "https://a.example/now/?sp=%2Fx&sig=a%3D",
+                "",
+                "https://a.example/now/?sp=%2Fx&sig=a%3D",
+            ),
+        ] {
+            let url = address(base).unwrap().with(path).unwrap();
+            assert_eq!(url.as_str(), expected, "{base} {path}");
+        }
+    }
+
+    #[test]
+    fn no_path_leads_elsewhere() {
+        for path in [
+            "x",
+            "@evil.example/x",
+            ":8443/x",
+            ".evil.example/x",
+            "//evil.example/x",
+            "///evil.example/x",
+            "\\\\evil.example/x",
+            "/\\evil.example/x",
+            "/../x",
+            "/x/../../../y",
+            "/x/..",
+            "/./x",
+            "/%2e%2e/x",
+            "/%2E./x",
+            "/.%2e/x",
+            "/x#y",
+            "#y",
+            "/a b",
+            "/a\nb",
+            "/a\tb",
+            "/\u{e9}",
+            "/x?q='",
+            "/x?q=\"",
+            "http://evil.example/x",
+            "?q=#",
+        ] {
+            for base in ["https://a.example", "https://a.example/now", "https://a.example/now/?x"] {
+                assert_eq!(address(base).unwrap().with(path), None, "{base} {path}");
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever is appended, it is sent as it is written, to the same place, below the address's own path.
+        #[test]
+        fn what_is_appended_stays_below(path in "[/?@:#\\\\.a%2eEfF&= ]{0,12}") {
+            let base = address("https://a.example:8443/now").unwrap();
+            if let Some(url) = base.with(&path) {
+                prop_assert_eq!(url.host_str(), Some("a.example"));
+                prop_assert_eq!(url.port(), Some(8443));
+                prop_assert!(url.username().is_empty() && url.password().is_none());
+                prop_assert!(url.path() == "/now" || url.path().starts_with("/now/"));
+                prop_assert_eq!(url.as_str(), format!("https://a.example:8443/now{path}"));
+                let mut segments = url.path_segments().unwrap();
+                prop_assert!(segments.all(|s| !matches!(s, "." | "..")));
+            }
         }
     }
 }

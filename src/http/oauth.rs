@@ -10,13 +10,13 @@ use super::answer::{self, Failure};
 use super::auth::OAuth2;
 use super::client::Line;
 use super::proof::without;
-use super::token::{Token, TokenError, TokenSource};
+use super::token::{Token, TokenError, TokenSource, sensitive};
 use crate::wire::clean;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value as Json;
@@ -100,9 +100,8 @@ impl TokenEndpoint {
             }
             Way::Header => {
                 let both = basic(client_id, client_secret);
-                let mut value = HeaderValue::from_str(&format!("Basic {}", both.expose_secret()))
-                    .map_err(|_| denied("the client's id and secret cannot be sent"))?;
-                value.set_sensitive(true);
+                let value = sensitive(&format!("Basic {}", both.expose_secret()))
+                    .ok_or_else(|| denied("the client's id and secret cannot be sent"))?;
                 request = request.header(AUTHORIZATION, value);
             }
         }

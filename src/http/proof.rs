@@ -1,7 +1,7 @@
 //! The header that proves who calls: always the same, or a token that is kept for as long as it is good.
 
 use super::auth::Auth;
-use super::token::{Given, Keeper, TokenError, TokenSource};
+use super::token::{Given, Keeper, TokenError, TokenSource, bearer, sensitive};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -72,11 +72,7 @@ impl Proof {
             }),
             Self::Token(keeper) => {
                 let given = keeper.give(deadline).await?;
-                let value = bearer(&given.secret).ok_or_else(|| {
-                    TokenError::Denied(
-                        "the token that was given is none that can be sent".to_owned(),
-                    )
-                })?;
+                let value = given.value.clone();
                 let secrets = vec![given.secret.clone()];
                 Some(Shown { name: AUTHORIZATION, value, secrets, given: Some(given) })
             }
@@ -94,18 +90,6 @@ impl Proof {
             _ => false,
         }
     }
-}
-
-fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-fn bearer(token: &SecretString) -> Option<HeaderValue> {
-    let token = token.expose_secret();
-    let fits = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
-    fits.then(|| sensitive(&format!("Bearer {token}"))).flatten()
 }
 
 fn bearer_by_hand(token: SecretString) -> Result<Proof, String> {

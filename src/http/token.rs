@@ -1,7 +1,8 @@
 //! Tokens that expire: where they come from, and that one is kept for as long as it is good.
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,14 +56,13 @@ pub(super) struct Keeper {
 #[derive(Debug, Default)]
 struct Held {
     kept: Option<Kept>,
-    /// The last fetch that failed, by when it began.
+    /// The last fetch that failed, and when it did.
     failed: Option<(Instant, TokenError)>,
 }
 
 #[derive(Debug)]
 struct Kept {
-    secret: SecretString,
-    asked: Instant,
+    given: Given,
     until: Instant,
 }
 
@@ -70,8 +70,10 @@ struct Kept {
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     pub(super) secret: SecretString,
-    /// When it was asked for: what tells it from others.
-    asked: Instant,
+    /// As a header carries it.
+    pub(super) value: HeaderValue,
+    /// When it came: what tells it from others.
+    came: Instant,
     /// Whether it was in memory before the call began.
     pub(super) kept: bool,
 }
@@ -92,28 +94,31 @@ impl Keeper {
 
     async fn find(&self, arrived: Instant) -> Result<Given, TokenError> {
         let mut held = self.held.lock().await;
-        let now = Instant::now();
-        if let Some(kept) = held.kept.as_ref().filter(|kept| now < kept.until) {
-            let Kept { secret, asked, .. } = kept;
-            // Whoever waited while another fetched has a token as new as if it had fetched it.
-            return Ok(Given { secret: secret.clone(), asked: *asked, kept: *asked < arrived });
+        let asked = Instant::now();
+        // Whoever waited while another fetched has a token as new as if it had fetched it, and need not fail by itself.
+        if let Some(kept) = held.kept.as_ref().filter(|kept| asked < kept.until) {
+            return Ok(Given { kept: kept.given.came < arrived, ..kept.given.clone() });
         }
-        // Whoever waited while another failed need not fail by itself.
-        if let Some((asked, error)) = &held.failed
-            && *asked >= arrived
+        if let Some((failed, error)) = &held.failed
+            && *failed >= arrived
         {
             return Err(error.clone());
         }
         held.kept = None;
-        match self.source.token().await {
-            Ok(Token { secret, good_for }) => {
-                let until = now + good_for.saturating_sub(MARGIN.min(good_for / 4)).min(LONGEST);
-                held.kept = Some(Kept { secret: secret.clone(), asked: now, until });
-                held.failed = None;
-                Ok(Given { secret, asked: now, kept: false })
+        let fetched = self.source.token().await.and_then(|Token { secret, good_for }| {
+            let value = bearer(&secret).ok_or_else(|| {
+                TokenError::Denied("the token that was given is none that can be sent".to_owned())
+            })?;
+            let until = asked + good_for.saturating_sub(MARGIN.min(good_for / 4)).min(LONGEST);
+            Ok((Given { secret, value, came: Instant::now(), kept: false }, until))
+        });
+        match fetched {
+            Ok((given, until)) => {
+                held.kept = Some(Kept { given: given.clone(), until });
+                Ok(given)
             }
             Err(error) => {
-                held.failed = Some((now, error.clone()));
+                held.failed = Some((Instant::now(), error.clone()));
                 Err(error)
             }
         }
@@ -123,9 +128,130 @@ impl Keeper {
     pub(super) async fn refused(&self, given: &Given) {
         let mut held = self.held.lock().await;
         // Another call may have found that out before, and there is a new one.
-        if held.kept.as_ref().is_some_and(|kept| kept.asked == given.asked) {
+        if held.kept.as_ref().is_some_and(|kept| kept.given.came == given.came) {
             held.kept = None;
             self.source.forget();
         }
+    }
+}
+
+/// A token as a header carries it; `None`: none can.
+pub(super) fn bearer(token: &SecretString) -> Option<HeaderValue> {
+    let token = token.expose_secret();
+    let fits = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    fits.then(|| sensitive(&format!("Bearer {token}"))).flatten()
+}
+
+/// A header's value that no log shows.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex as Plain;
+    use tokio::time::{advance, sleep};
+
+    /// Numbers its tokens, and takes its time.
+    #[derive(Debug, Default)]
+    struct Numbers {
+        good_for: Duration,
+        takes: Duration,
+        asked: Plain<u32>,
+        forgot: Plain<u32>,
+    }
+
+    #[async_trait]
+    impl TokenSource for Numbers {
+        async fn token(&self) -> Result<Token, TokenError> {
+            #[expect(clippy::disallowed_methods, reason = "time stands still in these tests")]
+            sleep(self.takes).await;
+            let mut asked = self.asked.lock().unwrap();
+            *asked += 1;
+            Ok(Token { secret: format!("t{asked}").into(), good_for: self.good_for })
+        }
+
+        fn forget(&self) {
+            *self.forgot.lock().unwrap() += 1;
+        }
+    }
+
+    fn keeper(good_for: u64, takes: u64) -> (Keeper, Arc<Numbers>) {
+        let (good_for, takes) = (Duration::from_secs(good_for), Duration::from_secs(takes));
+        let source = Arc::new(Numbers { good_for, takes, ..Numbers::default() });
+        (Keeper::new(Arc::clone(&source) as Arc<dyn TokenSource>), source)
+    }
+
+    async fn give(keeper: &Keeper) -> (String, bool) {
+        let given = keeper.give(Instant::now() + Duration::from_secs(30)).await.unwrap();
+        assert!(given.value.is_sensitive());
+        assert!(!format!("{keeper:?}{given:?}").contains(given.secret.expose_secret()));
+        (given.secret.expose_secret().to_owned(), given.kept)
+    }
+
+    fn got(token: &str, kept: bool) -> (String, bool) {
+        (token.to_owned(), kept)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_kept_until_shortly_before_its_end() {
+        // A minute before; of a short life, a quarter.
+        for (good_for, last) in [(3600, 3539), (120, 89), (8, 5)] {
+            let (keeper, _) = keeper(good_for, 0);
+            assert_eq!(give(&keeper).await, got("t1", false));
+            advance(Duration::from_secs(last)).await;
+            assert_eq!(give(&keeper).await, got("t1", true), "{good_for}");
+            advance(Duration::from_secs(1)).await;
+            assert_eq!(give(&keeper).await, got("t2", false), "{good_for}");
+        }
+        // Its life begins when it is asked for, and ends after a day at the latest.
+        let (slow, _) = keeper(100, 10);
+        give(&slow).await;
+        advance(Duration::from_secs(65)).await;
+        assert_eq!(give(&slow).await, got("t2", false));
+        let (forever, _) = keeper(u64::MAX, 0);
+        give(&forever).await;
+        advance(LONGEST).await;
+        assert_eq!(give(&forever).await, got("t2", false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_without_a_life_is_used_once() {
+        let (keeper, _) = keeper(0, 0);
+        assert_eq!(give(&keeper).await, got("t1", false));
+        assert_eq!(give(&keeper).await, got("t2", false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_refused_token_is_forgotten() {
+        let (keeper, source) = keeper(3600, 1);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let old = keeper.give(deadline).await.unwrap();
+        keeper.refused(&old).await;
+        assert_eq!(give(&keeper).await, got("t2", false));
+        // Another call hears late that the old one was refused.
+        keeper.refused(&old).await;
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(give(&keeper).await, got("t2", true));
+        assert_eq!(*source.forgot.lock().unwrap(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever() {
+        let (keeper, source) = keeper(3600, 60);
+        let began = Instant::now();
+        let deadline = began + Duration::from_secs(30);
+        let (a, b) = tokio::join!(keeper.give(deadline), keeper.give(deadline));
+        for error in [a.unwrap_err(), b.unwrap_err()] {
+            assert_eq!(error, TokenError::Unavailable("no token within 15 s".to_owned()));
+        }
+        assert_eq!(began.elapsed(), WAIT);
+        let soon = Instant::now() + Duration::from_secs(3);
+        assert!(keeper.give(soon).await.is_err());
+        assert_eq!(Instant::now(), soon);
+        assert_eq!(*source.asked.lock().unwrap(), 0);
     }
 }

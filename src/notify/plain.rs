@@ -85,11 +85,20 @@ impl Place {
 }
 
 /// One line for lists, subjects and small screens, which may interpret what they show: severity word, title of the rule, what
-/// and how many, where and when. At most `max` UTF-16 units.
+/// and how many, where and when. At most `max` UTF-16 units; a long title of a rule gives way to what happened.
 pub fn title(alert: &Alert, detail: Detail, max: usize) -> String {
     let test = if alert.reason == Reason::Test { "TEST · " } else { "" };
-    let whole = format!("{test}{}", wording::notice(alert, detail));
-    limits::clean(&whole, max)
+    let notice = wording::notice(alert, detail);
+    let head = |max| {
+        let word = wording::severity_word(alert.rule.severity);
+        format!("{word}: {}. ", limits::clean(wording::title(alert), max))
+    };
+    let said = notice.strip_prefix(&head(150)).unwrap_or(&notice);
+    let fits = Unit::Utf16.len(test) + Unit::Utf16.len(&notice) <= max;
+    let head = if fits { head(150) } else { head(max / 2) };
+    // hsmwatch's own alerts may quote what a receiver answered.
+    let said = if wording::own_note(alert).is_some() { defanged(said) } else { said.to_owned() };
+    limits::clean(&format!("{test}{head}{said}"), max)
 }
 
 /// The text, at most `max` units long.
@@ -139,7 +148,12 @@ fn parts(
     let Telling { alert, detail, .. } = *telling;
     let cut = |pieces: Vec<Piece>| cut(&pieces, widths.line);
     let own = |text: &str| limits::clean(text, widths.own);
-    let mut out = vec![Part::Lead(cut(wording::summary(alert, detail)))];
+    let mut lead = cut(wording::summary(alert, detail));
+    if wording::own_note(alert).is_some() {
+        // hsmwatch's own alerts may quote what a receiver answered.
+        lead = lead.iter().map(|piece| Piece::Own(defanged(said(piece)))).collect();
+    }
+    let mut out = vec![Part::Lead(lead)];
     out.extend(history(telling).into_iter().map(|text| Part::Text(own(&text))));
     if let Some(note) = alert.note.as_deref().filter(|_| wording::own_note(alert).is_none()) {
         out.push(Part::Labelled("Note", own(note)));

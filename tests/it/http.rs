@@ -6,6 +6,10 @@ mod auth;
 mod tls;
 
 use crate::support::fake_receiver::{FakeReceiver, Kind, Say};
+use crate::support::server::Server;
+use axum::Router;
+use axum::http::{HeaderMap, Uri};
+use axum::routing::any;
 use hsmwatch::http::{Endpoint, HttpTransport, MAX_REPLY};
 use hsmwatch::notify::Body;
 use hsmwatch::ports::{Method, Reply, Request, Transport, TransportError};
@@ -108,6 +112,53 @@ async fn every_answer_is_passed_on() {
 }
 
 #[tokio::test]
+async fn every_answer_may_say_when_to_come_back() {
+    for status in [200, 202, 204, 307, 400, 401, 403, 404, 409, 422, 429, 500, 503] {
+        let reply = say(Say::RetryAfter(status, "17".to_owned())).await.unwrap();
+        assert_eq!(
+            (reply.status, reply.retry_after),
+            (status, Some(Duration::from_secs(17))),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_method_is_spoken_and_paths_are_kept() {
+    let app = Router::new().fallback(any(
+        |method: axum::http::Method, uri: Uri, headers: HeaderMap, body: String| async move {
+            let kind = headers.get("content-type").map_or("none", |v| v.to_str().unwrap());
+            format!("{method} {uri} {kind} {body}")
+        },
+    ));
+    let server = Server::start(app);
+    for (base, path, expected) in [
+        ("/now?sig=s3cret", "/table/incident?q=a%5Eb%3D%2F", "/now/table/incident?q=a%5Eb%3D%2F"),
+        ("/", "/x%2Fy", "/x%2Fy"),
+        ("", "?q=1", "/?q=1"),
+        ("/now/?q=%2f", "", "/now/?q=%2f"),
+    ] {
+        let transport = transport(&format!("{}{base}", server.url()));
+        for method in [Method::Get, Method::Post, Method::Patch, Method::Put] {
+            let with_body = method != Method::Get;
+            let call = Request {
+                method,
+                path: path.to_owned(),
+                body: json("{}").body.filter(|_| with_body),
+                ..webhook("a1")
+            };
+            let rest = if with_body { "application/json; charset=utf-8 {}" } else { "none " };
+            let reply = transport.send(call).await.unwrap();
+            assert_eq!(reply.body, format!("{} {expected} {rest}", method.as_str()));
+        }
+        let elsewhere = Request { path: "/../x".to_owned(), ..webhook("a1") };
+        let error = transport.send(elsewhere).await.unwrap_err();
+        let why = "receiver `r`: a path that leads elsewhere";
+        assert_eq!(error, TransportError::Forbidden(why.to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
     let elsewhere = FakeReceiver::start(Kind::Webhook(Vec::new()));
     let reply = say(Say::Redirect(elsewhere.url())).await.unwrap();
@@ -116,11 +167,18 @@ async fn a_redirect_is_an_answer_and_not_followed() {
 }
 
 #[tokio::test]
-async fn a_reply_is_read_only_so_far() {
-    let reply = say(Say::StatusAndBody(500, "x".repeat(1 << 20))).await.unwrap();
-    assert_eq!(reply.body.len(), MAX_REPLY);
+async fn a_reply_is_read_only_so_far_and_says_whether_that_is_all() {
+    for (length, whole) in [(0, true), (MAX_REPLY, true), (MAX_REPLY + 1, false), (1 << 20, false)]
+    {
+        for status in [200, 500] {
+            let reply = say(Say::StatusAndBody(status, "x".repeat(length))).await.unwrap();
+            assert_eq!((reply.status, reply.whole), (status, whole), "{length}");
+            assert_eq!(reply.body.len(), length.min(MAX_REPLY));
+        }
+    }
     // The status is the answer, whatever becomes of the body.
-    assert_eq!(say(Say::Break(200)).await.unwrap().status, 200);
+    let reply = say(Say::Break(200)).await.unwrap();
+    assert_eq!((reply.status, reply.body.as_str(), reply.whole), (200, "o", false));
 }
 
 #[tokio::test]
@@ -150,7 +208,7 @@ async fn what_was_not_sent_is_told_from_what_may_have_arrived() {
     let mut bad = webhook("a1");
     bad.headers.push(("x-bad".to_owned(), "two\nlines".to_owned()));
     let error = transport(&fake.url()).send(bad).await.unwrap_err();
-    assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+    assert_eq!(error, TransportError::Connect("the header `x-bad` cannot be sent".to_owned()));
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod arrows;
 mod blob;
 mod blob_cost;
 mod blob_identity;
+mod calls;
 mod check;
 mod crash;
 mod daemon;
@@ -39,6 +40,7 @@ mod receivers;
 mod remote;
 mod run;
 mod service;
+mod snippets;
 mod state;
 mod store;
 #[path = "../support/mod.rs"]

@@ -1,6 +1,7 @@
 //! Desks: one open case stands for an incident, whatever gets lost on the way.
 
 mod cases;
+mod configured;
 mod refusals;
 mod secrecy;
 
@@ -15,8 +16,8 @@ use crate::support::fake_desk::FakeDesk;
 // All of them hold what must never be shown: `s3cret`.
 const ROUTING_KEY: &str = "s3cret0ROUTING0KEY00000000000000";
 const API_KEY: &str = "s3cret-api-key-0000-000000000000";
-const PASSWORD: &str = "s3cret-password";
-const TOKEN: &str = "ATATT3s3cret-token";
+const PASSWORD: &str = "s3cret-password-of-the-instance";
+const TOKEN: &str = "ATATT3s3cret-token-of-the-account";
 
 /// A sort of desk.
 struct Sort {
@@ -100,6 +101,17 @@ fn with_more<D: Desk + 'static>(
     let url = format!("{}{}", desk.url(), sort.path);
     let bed = bed.desk("desk", sort.kind, &url, &format!("{}\n{more}", sort.lines));
     (bed, desk)
+}
+
+/// The same test with each sort, a few at once: most of the time is spent waiting for the next second.
+fn each<T: Sync>(all: &[T], test: impl Fn(&T) + Sync) {
+    for some in all.chunks(6) {
+        std::thread::scope(|scope| {
+            for one in some {
+                scope.spawn(|| test(one));
+            }
+        });
+    }
 }
 
 /// The open cases.

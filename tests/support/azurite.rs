@@ -3,13 +3,13 @@
 //! It is installed with npm by the first test that needs it, as `xtask/js/azurite` pins it, and ends with the test binary:
 //! the pipe to it closes then, however the binary ends.
 
+use super::installed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,8 @@ pub(crate) fn azurite() -> &'static Azurite {
 impl Azurite {
     /// One of a test's own, with further arguments.
     pub(crate) fn start(more: &[&str]) -> Self {
-        let folder = install();
+        let folder =
+            installed::npm("xtask/js/azurite", "azurite", "Azurite, Microsoft's storage emulator");
         let watch = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/azurite.js");
         let mut process = Command::new("node")
             .arg("--require")
@@ -121,37 +122,4 @@ pub(crate) fn account_sas(permissions: &str) -> String {
             ("sig", &signature),
         ])
         .finish()
-}
-
-/// The folder with Azurite in it, put there unless this very version is.
-fn install() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("xtask/js/azurite");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("azurite");
-    std::fs::create_dir_all(&folder).unwrap();
-    // Other test binaries, or other processes of this one, wait here.
-    let lock = File::create(folder.join("install.lock")).unwrap();
-    lock.lock().unwrap();
-    let stamp = folder.join("installed.json");
-    let pinned = std::fs::read(source.join("package-lock.json")).unwrap();
-    if std::fs::read(&stamp).is_ok_and(|installed| installed == pinned) {
-        return folder;
-    }
-    for file in ["package.json", "package-lock.json"] {
-        std::fs::copy(source.join(file), folder.join(file)).unwrap();
-    }
-    let output = Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-        .current_dir(&folder)
-        .output()
-        .unwrap_or_else(|error| {
-            panic!("these tests need node and npm, to run Azurite, Microsoft's storage emulator: {error}")
-        });
-    assert!(
-        output.status.success(),
-        "npm cannot install Azurite, which these tests need: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    // Written last: a broken installation has no stamp and is done again.
-    std::fs::write(&stamp, pinned).unwrap();
-    folder
 }

@@ -15,6 +15,8 @@ struct Shared {
     look: Arc<Look>,
     seen: Arc<Mutex<Vec<HeaderMap>>>,
     to: String,
+    /// What it says of whom it lets through, in place of what they said themselves.
+    says: Option<(String, String)>,
     http: reqwest::Client,
 }
 
@@ -31,6 +33,20 @@ impl Bouncer {
         url: &str,
         look: impl Fn(&HeaderMap) -> Option<(u16, String)> + Send + Sync + 'static,
     ) -> Self {
+        Self::new(url, None, Arc::new(look))
+    }
+
+    /// Before one that knows a user and a password: whoever is let through is that user.
+    pub(crate) fn standing_in_for(
+        url: &str,
+        user: &str,
+        password: &str,
+        look: impl Fn(&HeaderMap) -> Option<(u16, String)> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(url, Some((user.to_owned(), password.to_owned())), Arc::new(look))
+    }
+
+    fn new(url: &str, says: Option<(String, String)>, look: Arc<Look>) -> Self {
         let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
         let (to, path) = url.split_at(end);
         let http = reqwest::Client::builder()
@@ -38,7 +54,7 @@ impl Bouncer {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        let shared = Shared { look: Arc::new(look), seen: Arc::default(), to: to.to_owned(), http };
+        let shared = Shared { look, seen: Arc::default(), to: to.to_owned(), says, http };
         let app = Router::new().fallback(pass).with_state(shared.clone());
         Self { shared, server: Server::start(app), path: path.to_owned() }
     }
@@ -69,9 +85,15 @@ async fn pass(State(shared): State<Shared>, request: Request) -> Response {
     for name in [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING] {
         headers.remove(name);
     }
+    if shared.says.is_some() {
+        headers.remove(header::AUTHORIZATION);
+    }
     let url = format!("{}{}", shared.to, parts.uri);
-    let sent = shared.http.request(parts.method, url).headers(headers).body(body).send().await;
-    let answer = sent.unwrap();
+    let mut request = shared.http.request(parts.method, url).headers(headers).body(body);
+    if let Some((user, password)) = &shared.says {
+        request = request.basic_auth(user, Some(password));
+    }
+    let answer = request.send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     for name in [header::CONNECTION, header::TRANSFER_ENCODING] {
         headers.remove(name);

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The client that it knows. What its id and secret are made of must be escaped in a header.
-pub(crate) const CLIENT: &str = "hsm watch+1";
+pub(crate) const CLIENT: &str = "hsm+watch:1";
 /// That client's secret.
 pub(crate) const CLIENT_SECRET: &str = "s3cret:cl%ient/~é";
 

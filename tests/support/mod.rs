@@ -25,6 +25,7 @@ pub(crate) mod fake_tokens;
 pub(crate) mod function_app;
 pub(crate) mod functions_host;
 pub(crate) mod gate;
+pub(crate) mod installed;
 pub(crate) mod package;
 pub(crate) mod proxy;
 pub(crate) mod server;

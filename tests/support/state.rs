@@ -90,7 +90,9 @@ impl TestBed {
         let now = Utc::now();
         self.change("cases/", |document| {
             let mut case = CaseDoc::decode(&document.body).unwrap();
-            case.memory.opening = case.memory.opening.map(|at| at - SETTLE);
+            if let Some(opening) = &mut case.memory.opening {
+                opening.since -= SETTLE;
+            }
             case.claim_until = case.claim_until.min(now);
             (document.body, document.meta) = (case.encode(), case.meta());
             true

@@ -279,10 +279,8 @@ impl Answers {
             tables.push(Table::new(&WORKSPACE, vec![("name", quoted(name)), source]));
         }
         for receiver in &self.receivers {
-            let mut values = vec![
-                ("name", quoted(&receiver.name)),
-                ("kind", quoted(receiver.kind.as_str())),
-            ];
+            let mut values =
+                vec![("name", quoted(&receiver.name)), ("kind", quoted(receiver.kind.as_str()))];
             values.extend(receiver.values.iter().map(|(key, value)| match value {
                 Value::Text(text) => (*key, quoted(text)),
                 Value::Variable(name, _) => (*key, format!("{{ env = {} }}", quoted(name))),

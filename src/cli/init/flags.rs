@@ -49,11 +49,7 @@ pub(super) fn read(args: &Args, known: &Known) -> Result<Draft, Stop> {
         ("--slack", Kind::Slack, &args.slack),
         ("--webhook", Kind::Webhook, &args.webhook),
         ("--pagerduty", Kind::PagerDuty, &args.pagerduty),
-        (
-            "--jira-service-management",
-            Kind::JiraServiceManagement,
-            &args.jira_service_management,
-        ),
+        ("--jira-service-management", Kind::JiraServiceManagement, &args.jira_service_management),
         ("--servicenow", Kind::ServiceNow, &args.servicenow),
         ("--jira", Kind::Jira, &args.jira),
     ];

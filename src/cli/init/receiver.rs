@@ -141,7 +141,10 @@ impl Receiver {
                 Some(part) => part.to_owned(),
                 None => want.usual(&values).filter(|_| n > 0).ok_or_else(|| {
                     let such: Vec<&str> = wants.iter().map(|want| want.such).collect();
-                    refused("not all that is needed is there", &format!("such as {}", such.join(",")))
+                    refused(
+                        "not all that is needed is there",
+                        &format!("such as {}", such.join(",")),
+                    )
                 })?,
             };
             values.push((want.key, want.value(kind, &answer, known)?));

@@ -113,7 +113,8 @@ impl Lines {
                     if let Some(n) =
                         self.find(line, other, true).or_else(|| self.find(line, other, false))
                     {
-                        let written = words.iter().any(|w| self.0[n].ends_with(&format!("\"{w}\"")));
+                        let written =
+                            words.iter().any(|w| self.0[n].ends_with(&format!("\"{w}\"")));
                         if *other == "format" && !written {
                             self.0[n] = format!("{other} = \"{}\"", words[0]);
                         }

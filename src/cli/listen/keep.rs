@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Files that one run writes at most: a thousand of 1 MB.
-const MAX_FILES: u32 = 1_000;
+pub(super) const MAX_FILES: u32 = 1_000;
 const _: () = assert!(MAX_BODY <= 1 << 20);
 
 /// Headers whose values let somebody in: they are not kept.
@@ -68,7 +68,7 @@ impl Keep {
 /// The request as raw HTTP.
 fn raw(one: &Shown) -> Vec<u8> {
     let arrival = &one.arrival;
-    let mut raw = format!("{} {} HTTP/1.1\r\n", arrival.method, arrival.target);
+    let mut raw = format!("{} {} HTTP/1.1\r\n", arrival.method, arrival.path());
     for (name, value) in &arrival.captured.headers {
         let secret = CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential));
         let value = if secret { "(not kept)" } else { value };

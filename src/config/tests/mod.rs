@@ -7,6 +7,7 @@ mod fetched;
 mod generated;
 mod good;
 mod leaks;
+mod receivers;
 mod schema;
 mod variables;
 mod world;

@@ -63,7 +63,10 @@ fn cases(world: &World, broken: &mut Vec<String>) {
             }
         }
         for case in cases.iter().filter(|case| case.open) {
-            if last.get(case.key.as_str()).is_some_and(|alert| own::is_well_again(alert)) {
+            // Resolved incidents stay active for a while.
+            let resolved = case.record["state"] == "6";
+            let over = last.get(case.key.as_str()).is_some_and(|alert| own::is_well_again(alert));
+            if over && !resolved {
                 broken.push(format!(
                     "P12: {desk}: {} is over, and {} is open",
                     case.title, case.name

@@ -85,10 +85,13 @@ impl Settings {
     }
 }
 
+fn case(shown: &Json) -> Option<Case> {
+    Case::named(shown.get("id")?.as_str()?, shown.get("key")?.as_str()?)
+}
+
 /// An issue as it is shown, and its labels.
 fn issue(shown: &Json) -> Option<(Found, Vec<&str>)> {
-    let text = |value: &Json| value.as_str().map(str::to_owned);
-    let case = Case { id: text(shown.get("id")?)?, name: text(shown.get("key")?)? };
+    let case = case(shown)?;
     let fields = shown.get("fields")?;
     let category = fields.pointer("/status/statusCategory/key")?.as_str()?;
     let labels = fields.get("labels").and_then(Json::as_array);
@@ -145,8 +148,7 @@ impl searching::Desk for Settings {
     }
 
     fn opened(&self, body: &Json) -> Option<Case> {
-        let text = |name: &str| body.get(name)?.as_str().map(str::to_owned);
-        Some(Case { id: text("id")?, name: text("key")? })
+        case(body)
     }
 
     fn read(&self, case: &Case, _: &About<'_>) -> Ask {

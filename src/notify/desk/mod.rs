@@ -29,6 +29,9 @@ pub mod servicenow;
 /// How long a search may lag behind: an attempt to open a case whose fate is not known is not repeated before.
 pub const SETTLE: TimeDelta = TimeDelta::minutes(5);
 
+/// How many alerts of an incident are remembered by their ids.
+const RECENT: usize = 32;
+
 /// A desk, as it is configured.
 #[derive(Clone, Debug)]
 pub enum Settings {
@@ -97,6 +100,16 @@ pub struct Case {
     pub name: String,
 }
 
+impl Case {
+    /// A case as a desk names it; `None` if that can be no name: it is remembered, shown, and part of addresses.
+    fn named(id: &str, name: &str) -> Option<Self> {
+        let like = |text: &str| {
+            (1..=100).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+        };
+        (like(id) && like(name)).then(|| Self { id: id.to_owned(), name: name.to_owned() })
+    }
+}
+
 /// An alert that was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -106,21 +119,33 @@ pub struct Told {
     pub time: DateTime<Utc>,
 }
 
+/// An attempt to open a case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The alert that it was for.
+    pub alert: String,
+    /// When it was made.
+    pub since: DateTime<Utc>,
+}
+
 /// What is remembered of an incident's case at one receiver, between alerts and between attempts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// The case that was last open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<Case>,
-    /// When a case was asked for without our knowing what came of it.
+    /// A case was asked for without our knowing what came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opening: Option<DateTime<Utc>>,
+    pub opening: Option<Opening>,
     /// Alerts told.
     #[serde(default)]
     pub told: u64,
     /// The last of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Told>,
+    /// Ids of some told before: whoever told them may not have been able to write it down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<String>,
     /// The time of the latest alert told that says the condition is there (alerts about hsmwatch only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ill_at: Option<DateTime<Utc>>,
@@ -290,9 +315,24 @@ impl<'a> Exchange<'a> {
 }
 
 impl Memory {
-    /// Whether this alert is the last that was told.
+    /// Whether this alert is one of the last that were told.
     fn has_told(&self, alert: &Alert) -> bool {
-        self.last.as_ref().is_some_and(|last| last.alert == alert.id)
+        self.recent.contains(&alert.id)
+    }
+
+    /// The attempt to open a case has come to light, with this text in the case.
+    fn opened(&mut self, text: &str) {
+        if let Some(Opening { alert, .. }) = self.opening.take_if(|o| text.contains(&o.alert)) {
+            self.told += 1;
+            self.recall(alert);
+        }
+    }
+
+    fn recall(&mut self, alert: String) {
+        if self.recent.len() >= RECENT {
+            self.recent.remove(0);
+        }
+        self.recent.push(alert);
     }
 
     /// Notes that an alert was told.
@@ -302,6 +342,7 @@ impl Memory {
             return;
         }
         self.told += 1;
+        self.recall(alert.id.clone());
         if self.last.as_ref().is_none_or(|last| last.time <= alert.time) {
             self.last = Some(Told { alert: alert.id.clone(), time: alert.time });
         }

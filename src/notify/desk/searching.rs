@@ -1,7 +1,7 @@
 //! Desks that do whatever they are told as often as they are told it: what there is must be asked before, and an attempt to
 //! open a case must never be repeated blindly.
 
-use super::{About, Case, Goal, Memory, SETTLE};
+use super::{About, Case, Goal, Memory, Opening, SETTLE};
 use crate::notify::exchange::{Answered, Ask, Reply, Step};
 use crate::notify::verdict::{NoAnswer, Verdict, judge_no_answer};
 use serde_json::Value as Json;
@@ -112,11 +112,16 @@ impl<'a> Searching<'a> {
             State::Looking(case) if self.short => {
                 desk.look(case, &About { again: false, ..about.clone() })
             }
+            // Which alert opened it tells what came of an attempt.
+            State::Looking(case) if self.memory.opening.is_some() => {
+                desk.look(case, &About { again: true, ..about.clone() })
+            }
             State::Looking(case) => desk.look(case, about),
             State::Finding => desk.find(about),
             State::Opening => {
                 // Remembered before it is sent: whoever dies on the way must not be followed by one who does it again.
-                self.memory.opening = Some(about.at);
+                self.memory.opening =
+                    Some(Opening { alert: about.alert.id.clone(), since: about.at });
                 desk.open(about, former.as_ref())
             }
             State::Reading(found) => desk.read(&found.case, about),
@@ -187,10 +192,11 @@ impl<'a> Searching<'a> {
             }),
             State::Reading(found) => {
                 // What cannot be read says nothing: a note too many does less harm than one too few.
-                if reply.body.contains(&self.about.alert.id) {
-                    self.then_resolve(found.case);
-                } else {
-                    self.state = State::Noting(found);
+                match (reply.body.contains(&self.about.alert.id), found.open) {
+                    (true, true) => self.then_resolve(found.case),
+                    (true, false) => self.told(),
+                    (false, true) => self.state = State::Noting(found),
+                    (false, false) => self.is_former(found.case),
                 }
                 Some(())
             }
@@ -238,7 +244,11 @@ impl<'a> Searching<'a> {
             }
             // The right to read notes is not needed otherwise.
             State::Reading(found) if (400..500).contains(&reply.status) && reply.status != 429 => {
-                self.state = State::Noting(found);
+                if found.open {
+                    self.state = State::Noting(found);
+                } else {
+                    self.is_former(found.case);
+                }
                 return;
             }
             // The note is there and says that it is over; closing is left to people.
@@ -260,10 +270,18 @@ impl<'a> Searching<'a> {
 
     fn looked(&mut self, found: Found) {
         self.looked_at.push(found.case.id.clone());
+        self.memory.opened(&found.text);
         if !found.open {
             self.note_refused = None;
-            self.former.get_or_insert(found.case);
-            self.next();
+            let tells = self.about.goal != Goal::Resolve;
+            if tells && self.about.again && found.text.contains(&self.about.alert.id) {
+                // It was this alert that opened it, and a person has closed it since.
+                self.told();
+            } else if tells && self.about.again {
+                self.state = State::Reading(found);
+            } else {
+                self.is_former(found.case);
+            }
             return;
         }
         if let Some(verdict) = self.note_refused.take() {
@@ -271,6 +289,7 @@ impl<'a> Searching<'a> {
             return;
         }
         self.memory.case = Some(found.case.clone());
+        // Whether that attempt or another opened it: nobody needs to try again.
         self.memory.opening = None;
         self.state = if self.about.again && found.text.contains(&self.about.alert.id) {
             // It was this alert that opened it.
@@ -281,6 +300,12 @@ impl<'a> Searching<'a> {
         } else {
             State::Noting(found)
         };
+    }
+
+    /// A closed case that does not have this alert: another one is looked for, or opened.
+    fn is_former(&mut self, case: Case) {
+        self.former.get_or_insert(case);
+        self.next();
     }
 
     fn found(&mut self, found: Vec<Found>) {
@@ -302,13 +327,13 @@ impl<'a> Searching<'a> {
             State::Looking(case)
         } else if !self.searched {
             State::Finding
-        } else if let Some(since) = self.memory.opening
-            && self.about.at < since + SETTLE
+        } else if let Some(Opening { since, .. }) = &self.memory.opening
+            && self.about.at < *since + SETTLE
         {
             let why = format!(
                 "a case was asked for at {}, and whether it was opened is not known yet: it is searched for until {}",
                 since.format("%T UTC"),
-                (since + SETTLE).format("%T UTC")
+                (*since + SETTLE).format("%T UTC")
             );
             State::Over(Verdict::Retry { after: None, why })
         } else if self.about.goal == Goal::Resolve {

@@ -104,7 +104,7 @@ fn incident(record: &Json) -> Option<Found> {
         .get("active")
         .and_then(Json::as_bool)
         .map_or_else(|| text("active").map(|active| active.eq_ignore_ascii_case("true")), Some)?;
-    let case = Case { id: text("sys_id")?.to_owned(), name: text("number")?.to_owned() };
+    let case = Case::named(text("sys_id")?, text("number")?)?;
     Some(Found {
         case,
         open: active,
@@ -175,8 +175,7 @@ impl searching::Desk for Settings {
 
     fn opened(&self, body: &Json) -> Option<Case> {
         let record = body.get("result")?;
-        let text = |name: &str| text(record, name).map(str::to_owned);
-        Some(Case { id: text("sys_id")?, name: text("number")? })
+        Case::named(text(record, "sys_id")?, text(record, "number")?)
     }
 
     fn read(&self, case: &Case, _: &About<'_>) -> Ask {

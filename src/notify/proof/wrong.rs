@@ -202,7 +202,7 @@ impl Suspect {
     fn said(self) -> String {
         let said = match self {
             Self::Secret => {
-                "the body looks untouched, as hsmwatch writes it, so rather the secret is another; while secrets rotate, give all of them"
+                "the body looks untouched, as hsmwatch writes it, so rather the secret is another, or a header was changed; while secrets rotate, give all of them"
             }
             Self::Length { said, is } => {
                 return format!(

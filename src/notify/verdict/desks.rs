@@ -33,12 +33,30 @@ fn messages(errors: Option<&Json>) -> Vec<String> {
         _ => None,
     };
     match errors {
-        Some(Json::Array(list)) => list.iter().filter_map(text).collect(),
+        Some(Json::Array(list)) => list.iter().filter_map(text).map(bare).collect(),
         Some(Json::Object(map)) => {
             let said = map.iter().filter_map(|(name, error)| Some((name, text(error)?)));
-            said.map(|(name, text)| format!("{name}: {text}")).collect()
+            said.map(|(name, text)| format!("{name}: {}", bare(text))).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// A sentence without the period that would stand before a semicolon.
+fn bare(mut text: String) -> String {
+    text.truncate(text.trim_end_matches(['.', ' ']).len());
+    text
+}
+
+/// The rule for all desks: what a success is not.
+fn class_of(status: u16, body: &str) -> Result<Class, (Class, Option<String>)> {
+    match by_status(status) {
+        // A log-in page of a proxy; an instance that sleeps.
+        Class::Delivered if body.trim_start().starts_with('<') => {
+            let why = "a page, not the API: check `url`, and what answers there";
+            Err((Class::Broken, Some(why.to_owned())))
+        }
+        class => Ok(class),
     }
 }
 
@@ -53,13 +71,17 @@ fn contains_any(text: &str, words: &[&str]) -> bool {
 
 /// `{"status":"invalid event","message":"…","errors":["…"]}`; an unknown key is answered in plain text.
 pub(super) fn pagerduty(status: u16, body: &str) -> (Class, Option<String>) {
+    let class = match class_of(status, body) {
+        Ok(class) => class,
+        Err(verdict) => return verdict,
+    };
     let json = parsed(body);
     let mut said = messages(json.get("errors")).join("; ");
     if said.is_empty() {
         let message = json.get("message").and_then(Json::as_str);
         said = message.unwrap_or(if json.is_null() { body } else { "" }).to_owned();
     }
-    let class = match by_status(status) {
+    let class = match class {
         Class::Refused if contains_any(&said, &["routing_key", "routing key"]) => {
             let cure = "check `routing_key`: the integration key of an Events API v2 integration";
             return (Class::Broken, Some(with_cure(&said, cure)));
@@ -73,6 +95,10 @@ pub(super) fn pagerduty(status: u16, body: &str) -> (Class, Option<String>) {
 
 /// `{"message":"…","errors":{"priority":"…"}}`; newer ones `{"errors":[{"title":"…"}]}`.
 pub(super) fn jsm(status: u16, body: &str) -> (Class, Option<String>) {
+    let class = match class_of(status, body) {
+        Ok(class) => class,
+        Err(verdict) => return verdict,
+    };
     const CONTENT: [&str; 4] = ["message", "description", "alias", "note"];
     let json = parsed(body);
     let errors = json.get("errors");
@@ -80,10 +106,12 @@ pub(super) fn jsm(status: u16, body: &str) -> (Class, Option<String>) {
     if said.is_empty() {
         said = json.get("message").and_then(Json::as_str).unwrap_or_default().to_owned();
     }
-    let configured = errors
-        .and_then(Json::as_object)
-        .is_some_and(|errors| errors.keys().any(|name| !CONTENT.contains(&name.as_str())));
-    match by_status(status) {
+    let configured = match errors {
+        Some(Json::Object(errors)) => errors.keys().any(|name| !CONTENT.contains(&name.as_str())),
+        Some(Json::Array(_)) => !said.is_empty() && !contains_any(&said, &CONTENT),
+        _ => false,
+    };
+    match class {
         class @ Class::Broken if matches!(status, 401 | 403) => {
             let cure = "check `api_key`: the key of an API integration that may create alerts";
             (class, Some(with_cure(&said, cure)))
@@ -97,6 +125,10 @@ pub(super) fn jsm(status: u16, body: &str) -> (Class, Option<String>) {
 
 /// `{"error":{"message":"…","detail":"…"},"status":"failure"}`
 pub(super) fn servicenow(status: u16, body: &str) -> (Class, Option<String>) {
+    let class = match class_of(status, body) {
+        Ok(class) => class,
+        Err(verdict) => return verdict,
+    };
     let json = parsed(body);
     let error = json.get("error");
     let part = |name: &str| error?.get(name)?.as_str().filter(|text| !text.is_empty());
@@ -119,7 +151,7 @@ pub(super) fn servicenow(status: u16, body: &str) -> (Class, Option<String>) {
             "aborted",
         ],
     );
-    match by_status(status) {
+    match class {
         class @ Class::Broken if status == 401 => {
             (class, Some(with_cure(&said, "check user and password, or token")))
         }
@@ -137,6 +169,10 @@ pub(super) fn servicenow(status: u16, body: &str) -> (Class, Option<String>) {
 
 /// `{"errorMessages":["…"],"errors":{"field":"…"}}`; what stands before the API answers in plain text.
 pub(super) fn jira(status: u16, body: &str) -> (Class, Option<String>) {
+    let class = match class_of(status, body) {
+        Ok(class) => class,
+        Err(verdict) => return verdict,
+    };
     const LOGIN: &str = "check `email` and `token`: it may have expired";
     const PROJECT: &str =
         "check `project` and the account's rights in it, and `token`: expired ones look like this";
@@ -153,7 +189,7 @@ pub(super) fn jira(status: u16, body: &str) -> (Class, Option<String>) {
         errors.keys().any(|name| !matches!(name.as_str(), "summary" | "description" | "comment"))
     });
     let quoted = || Some(quote(&said)).filter(|said| !said.is_empty());
-    match by_status(status) {
+    match class {
         class @ Class::Broken if status == 401 => (class, Some(with_cure(&said, LOGIN))),
         class @ Class::Broken if status == 403 => {
             (class, Some(with_cure(&said, "check `token` and the account's rights")))
@@ -179,3 +215,6 @@ pub(super) fn jira(status: u16, body: &str) -> (Class, Option<String>) {
         class => (class, quoted()),
     }
 }
+
+#[cfg(test)]
+mod tests;

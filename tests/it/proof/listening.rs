@@ -20,7 +20,7 @@ fn listen(bed: &TestBed, more: &[&str]) -> (Daemon, String) {
 fn sends_to(address: &str, kind: &str) -> String {
     let secret = if kind == "webhook" { "secret = { env = \"SECRET\" }" } else { "" };
     format!(
-        "[[workspace]]\nname = \"export\"\nlogs = [\"*.json\"]\n[[receiver]]\nname = \"listen\"\nkind = \"{kind}\"\nurl = \"http://{address}/hook?sig=s3cret\"\n{secret}\n"
+        "[state]\npath = \"state\"\n[[workspace]]\nname = \"export\"\nlogs = [\"*.json\"]\n[[receiver]]\nname = \"listen\"\nkind = \"{kind}\"\nurl = \"http://{address}/hook?sig=s3cret\"\n{secret}\n"
     )
 }
 

@@ -1,25 +1,28 @@
 //! What becomes of cases.
 
 use super::{
-    ALL, EVENTS, INCIDENTS, JIRA, JSM, PAGERDUTY, bed, clean, jira, jsm, open, servicenow, with,
+    ALL, EVENTS, INCIDENTS, JIRA, JSM, PAGERDUTY, bed, clean, each, jira, jsm, open, servicenow,
+    with,
 };
 use crate::support::bed::TestBed;
 use crate::support::desks::Desk;
+use crate::support::desks::servicenow::Journal;
 use crate::support::fake_desk::{FakeDesk, Fault};
 use crate::support::fake_logs::Fault as LogFault;
 use crate::support::gate::Stop;
 use chrono::{TimeDelta, Utc};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The id and the incident's key of the last alert that the webhook `itsm` was told.
 fn last(bed: &TestBed) -> (String, String) {
     let delivery = bed.at("itsm").deliveries().pop().unwrap();
-    let key = delivery.json()["data"]["incident"].as_str().map(str::to_owned);
+    let key = delivery.json()["data"]["incident_key"].as_str().map(str::to_owned);
     (delivery.id().to_owned(), key.unwrap_or_default())
 }
 
 #[test]
 fn alerts_of_an_incident_share_a_case_until_a_person_closes_it() {
-    for sort in ALL {
+    each(&ALL, |sort| {
         let name = format!("{} {}", sort.kind, sort.lines);
         let (bed, desk) = with(bed().receiver("itsm", "webhook"), sort, (sort.make)());
         bed.begin();
@@ -75,7 +78,7 @@ fn alerts_of_an_incident_share_a_case_until_a_person_closes_it() {
         clean(&desk);
         bed.run_once().exits(0).without_talk();
         assert_eq!(desk.cases().len(), 2, "{name}");
-    }
+    });
 }
 
 /// A case is asked for, and nobody knows what came of it.
@@ -125,9 +128,9 @@ fn an_incident_whose_fate_is_not_known_is_never_opened_twice() {
 
 #[test]
 fn what_never_came_to_be_is_opened_when_a_search_would_show_it() {
-    for (sort, opening) in
-        [(&JIRA, "POST /rest/api/3/issue"), (&INCIDENTS, "POST /api/now/table/incident")]
-    {
+    let openings =
+        [(&JIRA, "POST /rest/api/3/issue"), (&INCIDENTS, "POST /api/now/table/incident")];
+    each(&openings, |(sort, opening)| {
         let (bed, desk) = with(bed(), sort, (sort.make)());
         bed.begin();
         bed.delete_key("a");
@@ -141,33 +144,53 @@ fn what_never_came_to_be_is_opened_when_a_search_would_show_it() {
         bed.run_once().exits(0).without_talk();
         assert_eq!(open(&desk).len(), 1);
         clean(&desk);
-    }
+    });
 }
 
 #[test]
 fn a_note_whose_fate_is_not_known_is_added_once() {
     let notes = [(&JIRA, "/comment"), (&INCIDENTS, "PATCH /api/now/table/incident/")];
-    for (sort, note) in notes {
-        for fault in [Fault::Ambiguous, Fault::HangUp, Fault::Masked(502)] {
-            let (bed, desk) = with(bed(), sort, (sort.make)());
-            bed.begin();
-            bed.delete_key("a");
-            bed.run_once().exits(0).without_talk();
-            bed.delete_key("b");
-            desk.when(note, fault.clone(), 1);
-            bed.run_once().exits(0).says("waits for desk until");
-            bed.deliveries_come_due();
-            bed.run_once().exits(0).without_talk();
-            let [case] = &desk.cases()[..] else { panic!("{:?}", desk.cases()) };
-            assert_eq!(case.notes.len(), 1, "{} {fault:?}: {:?}", sort.kind, case.notes);
-            clean(&desk);
-        }
+    let faults = [Fault::Ambiguous, Fault::HangUp, Fault::Masked(502)];
+    let all: Vec<_> =
+        notes.iter().flat_map(|note| faults.iter().map(move |f| (*note, f))).collect();
+    each(&all, |((sort, note), fault)| {
+        let (bed, desk) = with(bed(), sort, (sort.make)());
+        bed.begin();
+        bed.delete_key("a");
+        bed.run_once().exits(0).without_talk();
+        bed.delete_key("b");
+        desk.when(note, (*fault).clone(), 1);
+        bed.run_once().exits(0).says("waits for desk until");
+        bed.deliveries_come_due();
+        bed.run_once().exits(0).without_talk();
+        let [case] = &desk.cases()[..] else { panic!("{:?}", desk.cases()) };
+        assert_eq!(case.notes.len(), 1, "{} {fault:?}: {:?}", sort.kind, case.notes);
+        clean(&desk);
+    });
+}
+
+#[test]
+fn notes_are_added_where_they_may_not_be_read() {
+    for journal in [Journal::Refused, Journal::Empty] {
+        let mut instance = servicenow();
+        instance.journal = journal;
+        let (bed, desk) = with(bed(), &INCIDENTS, instance);
+        bed.begin();
+        bed.delete_key("a");
+        bed.run_once().exits(0).without_talk();
+        bed.delete_key("b");
+        desk.when("PATCH", Fault::HangUp, 1);
+        bed.run_once().exits(0).says("waits for desk until");
+        bed.deliveries_come_due();
+        bed.run_once().exits(0).without_talk();
+        assert_eq!((desk.cases().len(), desk.cases()[0].count), (1, 2), "{journal:?}");
+        clean(&desk);
     }
 }
 
 #[test]
 fn where_the_desk_knows_a_key_nothing_is_opened_twice_either() {
-    for sort in [&PAGERDUTY, &JSM, &EVENTS] {
+    each(&[&PAGERDUTY, &JSM, &EVENTS], |sort| {
         let (bed, desk) = with(bed(), sort, (sort.make)());
         bed.begin();
         bed.delete_key("a");
@@ -181,35 +204,35 @@ fn where_the_desk_knows_a_key_nothing_is_opened_twice_either() {
         assert_eq!(open(&desk).len(), 1, "{}", sort.kind);
         assert_eq!(desk.cases().len(), 1, "{}", sort.kind);
         clean(&desk);
-    }
+    });
 }
 
 #[test]
 fn whoever_is_killed_on_the_way_leaves_no_second_case() {
-    for sort in [&JIRA, &INCIDENTS] {
-        // The workspace is asked before: the desk's calls are among the first few.
-        for n in 1..=6 {
-            let (bed, desk) = with(bed(), sort, (sort.make)());
-            bed.begin();
-            bed.delete_key("a");
-            if !bed.run_killed(n, Stop::Unanswered) {
-                break;
-            }
-            for _ in 0..3 {
-                bed.deliveries_come_due();
-                bed.cases_settle();
-                bed.run_once();
-            }
-            let [case] = &desk.cases()[..] else { panic!("{} {n}: {:?}", sort.kind, desk.cases()) };
-            assert_eq!((case.open, case.count), (true, 1), "{} {n}: {case:?}", sort.kind);
-            clean(&desk);
+    // The workspace is asked before: the desk's calls are among the first few.
+    let all: Vec<_> =
+        [&JIRA, &INCIDENTS].into_iter().flat_map(|s| (1..=5).map(move |n| (s, n))).collect();
+    let killed = AtomicUsize::new(0);
+    each(&all, |(sort, n)| {
+        let (bed, desk) = with(bed(), sort, (sort.make)());
+        bed.begin();
+        bed.delete_key("a");
+        killed.fetch_add(usize::from(bed.run_killed(*n, Stop::Unanswered)), Ordering::Relaxed);
+        for _ in 0..2 {
+            bed.deliveries_come_due();
+            bed.cases_settle();
+            bed.run_once();
         }
-    }
+        let [case] = &desk.cases()[..] else { panic!("{} {n}: {:?}", sort.kind, desk.cases()) };
+        assert_eq!((case.open, case.count), (true, 1), "{} {n}: {case:?}", sort.kind);
+        clean(&desk);
+    });
+    assert!(killed.into_inner() >= 4, "they get that far");
 }
 
 #[test]
 fn what_is_over_is_resolved_and_what_was_logged_is_not() {
-    for sort in ALL {
+    each(&ALL, |sort| {
         let name = format!("{} {}", sort.kind, sort.lines);
         let (bed, desk) = with(bed(), sort, (sort.make)());
         bed.begin();
@@ -232,7 +255,7 @@ fn what_is_over_is_resolved_and_what_was_logged_is_not() {
             assert_eq!(open, [audit.id.clone()], "{name}: what was logged stays open");
         }
         clean(&desk);
-    }
+    });
 }
 
 #[test]
@@ -300,4 +323,28 @@ fn requests_that_are_done_later_still_make_one_case() {
     assert_eq!((case.count, case.notes.len()), (2, 1));
     assert_eq!(desk.with(|team| team.lost()), [""; 0]);
     clean(&desk);
+}
+
+#[test]
+fn a_test_leaves_real_cases_alone_and_cleans_up() {
+    each(&ALL, |sort| {
+        let (bed, desk) = with(bed(), sort, (sort.make)());
+        bed.begin();
+        bed.delete_key("a");
+        bed.run_once().exits(0).without_talk();
+        let ran = bed.run(&["send-test", "desk", "--resolve"]).exits(0).says("closed again");
+        let cases = desk.cases();
+        let [real, test] = &cases[..] else { panic!("{}: {cases:?}", sort.kind) };
+        assert_eq!((real.open, real.count, real.notes.len()), (true, 1, 0), "{}", sort.kind);
+        assert!(!test.open || test.record["state"] == "6", "{}: {ran:?}", sort.kind);
+        assert!(test.title.to_lowercase().starts_with("test"), "{}: {}", sort.kind, test.title);
+        let ran = bed.run(&["send-test", "desk"]).exits(0).says("look at");
+        assert_eq!(desk.cases().len(), 3, "{}: a test is an incident of its own", sort.kind);
+        let case = desk.cases().remove(2);
+        assert!(case.open, "{}", sort.kind);
+        if matches!(sort.kind, "jira") || case.name.starts_with("INC") {
+            assert!(ran.stderr.contains(&case.name), "{ran:?}");
+        }
+        clean(&desk);
+    });
 }

@@ -1,6 +1,6 @@
 //! What must not be shown, and what must not act.
 
-use super::{ALL, bed, clean, open, with, with_more};
+use super::{ALL, bed, clean, each, open, with, with_more};
 use crate::support::bed::deletion;
 use crate::support::fake_desk::Fault;
 use chrono::Utc;
@@ -21,7 +21,7 @@ fn texts(json: &Json, found: &mut Vec<String>) {
 
 #[test]
 fn secrets_are_never_shown_or_kept() {
-    for sort in ALL {
+    each(&ALL, |sort| {
         let (bed, desk) = with(bed().variable("RUST_LOG", "trace"), sort, (sort.make)());
         let echo = format!(
             "{{\"error\":{{\"message\":\"{0}\"}},\"errorMessages\":[\"{0}\"],\"errors\":{{\"x\":\"{0}\"}},\"message\":\"{0}\"}}",
@@ -43,12 +43,12 @@ fn secrets_are_never_shown_or_kept() {
         }
         assert!(!desk.calls().is_empty(), "{}", sort.kind);
         bed.keeps_secrets(&shown.iter().map(String::as_str).collect::<Vec<_>>());
-    }
+    });
 }
 
 #[test]
 fn with_counts_no_field_of_the_log_leaves() {
-    for sort in ALL {
+    each(&ALL, |sort| {
         let (bed, desk) = with_more(bed(), sort, (sort.make)(), "detail = \"counts\"");
         bed.begin();
         let fields = [
@@ -76,7 +76,7 @@ fn with_counts_no_field_of_the_log_leaves() {
             }
         }
         clean(&desk);
-    }
+    });
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn fields_of_the_log_act_in_no_desk() {
         "🔑👩‍👩‍👧‍👦 漢字 \u{10ffff}",
     ];
     let long = "A\u{1b}[code]".repeat(20_000);
-    for sort in ALL {
+    each(&ALL, |sort| {
         let (bed, desk) = with(bed(), sort, (sort.make)());
         bed.begin();
         for value in hostile.iter().copied().chain([long.as_str()]) {
@@ -105,18 +105,23 @@ fn fields_of_the_log_act_in_no_desk() {
         let [case] = &desk.cases()[..] else { panic!("{}: {:?}", sort.kind, desk.cases()) };
         assert_eq!(case.notes.len(), hostile.len(), "{}", sort.kind);
         for call in desk.calls().iter().filter(|call| !call.body.is_empty()) {
+            let json = call.json();
+            assert!(!json.to_string().contains("\"href\":\"https://evil"), "{}: {json}", sort.kind);
             let mut found = Vec::new();
-            texts(&call.json(), &mut found);
+            texts(&json, &mut found);
             for text in found {
                 let acts = |c: char| {
                     c.is_control() && c != '\n'
                         || matches!(c, '\u{200b}'..='\u{200c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
                 };
                 assert!(!text.contains(acts), "{}: {text:?}", sort.kind);
-                for link in ["https://evil", "[code]", "<script"] {
-                    assert!(!text.contains(link), "{}: {text:?}", sort.kind);
+                // A document's text is text, whatever it looks like.
+                if sort.kind != "jira" {
+                    for link in ["https://evil", "[code]", "<script"] {
+                        assert!(!text.contains(link), "{}: {text:?}", sort.kind);
+                    }
                 }
             }
         }
-    }
+    });
 }

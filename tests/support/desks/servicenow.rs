@@ -273,30 +273,25 @@ impl Desk for ServiceNow {
                 record: incident.fields.clone().into(),
             }
         };
-        let alert = |alert: &EventAlert| {
-            let text = |of: &Map<String, Json>, name: &str| {
-                of.get(name).and_then(Json::as_str).unwrap_or_default().to_owned()
-            };
-            Case {
-                key: alert.key.clone(),
-                id: alert.id.clone(),
-                name: alert.number.clone(),
-                open: alert.closed_at.is_none(),
-                opened_at: alert.opened_at,
-                closed_at: alert.closed_at,
-                count: alert.count,
-                title: text(&alert.first, "description"),
-                text: text(&alert.first, "additional_info"),
-                level: alert.severity.clone(),
-                notes: alert
-                    .later
-                    .iter()
-                    .map(|event| {
-                        format!("{} {}", text(event, "description"), text(event, "additional_info"))
-                    })
-                    .collect(),
-                record: alert.first.clone().into(),
-            }
+        let text = |event: &Map<String, Json>, name: &str| {
+            event.get(name).and_then(Json::as_str).unwrap_or_default().to_owned()
+        };
+        let told = |event: &Map<String, Json>| {
+            format!("{}\n{}", text(event, "description"), text(event, "additional_info"))
+        };
+        let alert = |alert: &EventAlert| Case {
+            key: alert.key.clone(),
+            id: alert.id.clone(),
+            name: alert.number.clone(),
+            open: alert.closed_at.is_none(),
+            opened_at: alert.opened_at,
+            closed_at: alert.closed_at,
+            count: alert.count,
+            title: text(&alert.first, "description"),
+            text: told(&alert.first),
+            level: alert.severity.clone(),
+            notes: alert.later.iter().map(told).collect(),
+            record: alert.first.clone().into(),
         };
         self.incidents.iter().map(incident).chain(self.alerts.iter().map(alert)).collect()
     }
