@@ -1,5 +1,4 @@
 //! Exchanges with desks as the fakes play them, with answers that get lost and people who do what they like.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod bodies;
 mod life;

@@ -1,5 +1,4 @@
 //! What becomes of a case between alerts: closed, deleted, resolved, opened again, over.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use super::*;
 

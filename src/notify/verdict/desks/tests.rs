@@ -160,7 +160,7 @@ fn answers_of_desks() {
         let (word, why) = verdict(*kind, *status, body);
         format!("{kind} {status} {body}\n  = {word}: {why}\n")
     });
-    let text: String = lines.collect();
+    let text = lines.collect::<Vec<_>>().concat();
     crate::notify::samples::snapshots(|| insta::assert_snapshot!("verdict_desks", text));
 }
 
