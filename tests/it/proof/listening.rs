@@ -65,7 +65,8 @@ fn what_comes_is_shown_and_verified() {
     let shown = ended.stdout.replace(&id, "[id]");
     let shown: Vec<&str> = shown.lines().collect();
     assert!(
-        shown[0].contains("  POST /hook  CloudEvent  CRITICAL  Test: HSM key deleted  count 1"),
+        shown[0]
+            .contains("  POST /hook  CloudEvent  CRITICAL  Test: Key deleted from an HSM  count 1"),
         "{shown:?}"
     );
     assert_eq!(shown[1], "  webhook-id [id]");
@@ -114,7 +115,7 @@ fn it_answers_as_told_and_then_as_usual() {
 fn hsmwatch_makes_of_its_answers_what_it_makes_of_any() {
     let bed = TestBed::new();
     for (more, verdict) in [
-        (&["--status", "410"][..], "receiver-broken"),
+        (&["--status", "410"][..], "receiver broken"),
         (&["--status", "503"], "retry"),
         (&["--status", "422"], "refused"),
         (&["--delay", "0s"], "delivered"),
@@ -130,7 +131,7 @@ fn what_is_not_signed_as_it_should_be_is_refused_with_the_reason() {
     let bed = TestBed::new().variable("OTHER", OTHER);
     let (daemon, address) = listen(&bed, &["--secret-env", "OTHER", "--count", "2"]);
     let sent = send(&bed, &address, "webhook", 1);
-    assert_eq!((&sent["status"], &sent["verdict"]), (&json!(401), &json!("receiver-broken")));
+    assert_eq!((&sent["status"], &sent["verdict"]), (&json!(401), &json!("receiver broken")));
     let (status, _, body) = post(&address, &[], b"{}".to_vec());
     assert_eq!((status, body.as_str()), (401, "header `webhook-id` is missing"));
     let ended = daemon.ended();
