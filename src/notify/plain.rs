@@ -103,7 +103,7 @@ pub fn title(alert: &Alert, detail: Detail, max: usize) -> String {
 
 /// The text, at most `max` units long.
 pub fn text(telling: &Telling<'_>, place: Place, max: usize, unit: Unit) -> String {
-    let made = fit(telling, place, |parts| lay_out(parts), |text| unit.len(text) <= max);
+    let made = fit(telling, place, lay_out, |text| unit.len(text) <= max);
     // Only where not even the least fits.
     limits::cap(&made, max, unit)
 }

@@ -11,6 +11,7 @@ use crate::support::fake_tokens::{CLIENT, CLIENT_SECRET, FakeTokens, Takes};
 use crate::support::tls::{Authority, TlsFront, Wants};
 use axum::http::HeaderMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 const SIGNED: &str = "secret = { env = \"SECRET\" }\n";
 /// Lines of a receiver that is shown tokens of an endpoint.
@@ -321,7 +322,6 @@ fn certificates_of_ones_own_are_trusted_and_shown() {
     let write = |name: &str, text: &str| {
         let path = bed.dir().join(name);
         fs::write(&path, text).unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     };
     write("ca.pem", &ours.pem());
@@ -337,10 +337,11 @@ fn certificates_of_ones_own_are_trusted_and_shown() {
     // One that it does not accept: nothing was heard, and the receiver is broken.
     write("client.pem", &Authority::new("others").client().both());
     bed.delete_key("b");
-    bed.run_once();
+    let refused = bed.run_once();
     let ran = bed.run_once();
     assert_eq!(told_of_clients(&fake), ["a"]);
-    assert_eq!(own(bed.at("chat")), [("receiver-broken".to_owned(), "itsm".to_owned())]);
+    let broken = [("receiver-broken".to_owned(), "itsm".to_owned())];
+    assert_eq!(own(bed.at("chat")), broken, "{refused:?}");
     let status = why_off(&bed, "not authorized: it does not accept our client certificate");
     keeps_secrets(&bed, &[&ran, &status]);
 

@@ -220,7 +220,7 @@ fn ask(mut command: Command, cases: &[Case]) {
     for (n, case) in cases.iter().enumerate() {
         let expected = if case.accepted { "1" } else { "0" };
         let answer = answers.get(n).copied().unwrap_or("nothing");
-        assert_eq!(answer, expected, "{case:?}\n{}", ran.stderr);
+        assert_eq!(answer, expected, "{}: {case:?}\n{}", case.what, ran.stderr);
     }
     assert_eq!((ran.code, answers.len()), (Some(0), cases.len()), "{}", ran.stderr);
 }

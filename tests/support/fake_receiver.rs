@@ -237,11 +237,7 @@ async fn take(
             (307, Body::empty())
         }
         Some(Say::Break(status)) => (status, broken_body("o".to_owned())),
-        Some(Say::HangUp) => {
-            line.cut();
-            (0, Body::empty())
-        }
-        Some(Say::Hang) => (0, Body::empty()),
+        Some(Say::HangUp | Say::Hang) => (0, Body::empty()),
     };
     let delivery = Delivery {
         target: uri.to_string(),

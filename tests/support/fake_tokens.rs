@@ -62,7 +62,7 @@ impl FakeTokens {
         let inner = Inner {
             takes,
             lifetime: Some(json!(3600)),
-            dies_after: Duration::from_secs(3600),
+            dies_after: Duration::from_hours(1),
             issued: BTreeMap::new(),
             script: VecDeque::new(),
             asked: Vec::new(),

@@ -60,21 +60,21 @@ impl Authority {
 
     /// For servers with these names (or addresses).
     pub(crate) fn server(&self, names: &[&str]) -> Certificate {
-        self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, KeyPair::generate().unwrap(), false)
+        self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, &KeyPair::generate().unwrap(), false)
     }
 
     /// The same, and its time is over.
     pub(crate) fn expired(&self, names: &[&str]) -> Certificate {
-        self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, KeyPair::generate().unwrap(), true)
+        self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, &KeyPair::generate().unwrap(), true)
     }
 
     /// For a client.
     pub(crate) fn client(&self) -> Certificate {
-        self.client_with(KeyPair::generate().unwrap())
+        self.client_with(&KeyPair::generate().unwrap())
     }
 
     /// For a client that has this key.
-    pub(crate) fn client_with(&self, key: KeyPair) -> Certificate {
+    pub(crate) fn client_with(&self, key: &KeyPair) -> Certificate {
         self.issue(&["hsmwatch"], ExtendedKeyUsagePurpose::ClientAuth, key, false)
     }
 
@@ -82,7 +82,7 @@ impl Authority {
         &self,
         names: &[&str],
         usage: ExtendedKeyUsagePurpose,
-        key: KeyPair,
+        key: &KeyPair,
         expired: bool,
     ) -> Certificate {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -91,7 +91,7 @@ impl Authority {
         params.extended_key_usages = vec![usage];
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(if expired { 2021 } else { 2100 }, 1, 1);
-        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let certificate = params.signed_by(key, &self.0).unwrap();
         Certificate { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }

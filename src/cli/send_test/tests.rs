@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{Input, System, load};
 use crate::notify::samples::settings;
 use crate::notify::{Body, Detail, Kind, render};
+use crate::watch::intake::incident_key;
 use chrono::TimeZone as _;
 
 const CONFIG: &str = r#"
@@ -43,6 +44,8 @@ fn every_preset_in_every_kind() {
     for ready in &setup.rules {
         let mut alert = sample(&setup, &ready.rule, None, Vec::new(), now);
         alert.id = "0123456789abcdef0123456789abcdef".to_owned();
+        // A test has one of its own, of chance: here the rule's.
+        alert.incident_key = incident_key(&alert.workspace.id, &alert.rule.id, &alert.group);
         alert.links.logs = None;
         for kind in Kind::ALL {
             let Body { bytes, .. } = render(&receiver(kind), &alert);

@@ -126,8 +126,10 @@ fn for_people(parts: &[Part]) -> Map<String, Json> {
                 if !table.rows.is_empty() {
                     put("Hits", table.columns.join(" · "));
                 }
-                table.rows.iter().for_each(|row| put("Hits", plain::row_of(&row.cells)));
-                more.iter().for_each(|more| put("Hits", more.clone()));
+                let rows = table.rows.iter().map(|row| plain::row_of(&row.cells));
+                for line in rows.chain(more.clone()) {
+                    put("Hits", line);
+                }
             }
             // They have a place of their own.
             Part::Links(_) => {}

@@ -142,17 +142,13 @@ impl<'a> Searching<'a> {
             State::Resolving(case, ways) => (case.clone(), ways.clone()),
             _ => return self.step(),
         };
-        match self.desk.resolve(&case, &self.about, ways.as_ref()) {
-            Some(ask) => {
-                self.state = State::Resolving(case, ways);
-                Step::Ask(ask)
-            }
-            // The note says that it is over; closing is left to people.
-            None => {
-                self.told();
-                Step::End(Verdict::Delivered)
-            }
+        if let Some(ask) = self.desk.resolve(&case, &self.about, ways.as_ref()) {
+            self.state = State::Resolving(case, ways);
+            return Step::Ask(ask);
         }
+        // The note says that it is over; closing is left to people.
+        self.told();
+        Step::End(Verdict::Delivered)
     }
 
     pub(super) fn take(&mut self, answered: &Answered) {

@@ -8,6 +8,14 @@ use serde_json::Value as Json;
 /// Room for what was answered and what is to be done about it.
 const MAX: usize = 200;
 
+/// Fields of an alert of Jira Service Management whose content differs from alert to alert.
+const CONTENT: [&str; 4] = ["message", "description", "alias", "note"];
+/// What to do when Jira does not know who asks.
+const LOGIN: &str = "check `email` and `token`: it may have expired";
+/// What to do when Jira does not know what is asked for, or hides it from those that it does not know.
+const PROJECT: &str =
+    "check `project` and the account's rights in it, and `token`: expired ones look like this";
+
 /// What was answered, and the cure beside it.
 fn with_cure(said: &str, cure: &str) -> String {
     let said = quote(said);
@@ -79,7 +87,7 @@ pub(super) fn pagerduty(status: u16, body: &str) -> (Class, Option<String>) {
     let mut said = messages(json.get("errors")).join("; ");
     if said.is_empty() {
         let message = json.get("message").and_then(Json::as_str);
-        said = message.unwrap_or(if json.is_null() { body } else { "" }).to_owned();
+        message.unwrap_or(if json.is_null() { body } else { "" }).clone_into(&mut said);
     }
     let class = match class {
         Class::Refused if contains_any(&said, &["routing_key", "routing key"]) => {
@@ -99,12 +107,11 @@ pub(super) fn jsm(status: u16, body: &str) -> (Class, Option<String>) {
         Ok(class) => class,
         Err(verdict) => return verdict,
     };
-    const CONTENT: [&str; 4] = ["message", "description", "alias", "note"];
     let json = parsed(body);
     let errors = json.get("errors");
     let mut said = messages(errors).join("; ");
     if said.is_empty() {
-        said = json.get("message").and_then(Json::as_str).unwrap_or_default().to_owned();
+        json.get("message").and_then(Json::as_str).unwrap_or_default().clone_into(&mut said);
     }
     let configured = match errors {
         Some(Json::Object(errors)) => errors.keys().any(|name| !CONTENT.contains(&name.as_str())),
@@ -173,9 +180,6 @@ pub(super) fn jira(status: u16, body: &str) -> (Class, Option<String>) {
         Ok(class) => class,
         Err(verdict) => return verdict,
     };
-    const LOGIN: &str = "check `email` and `token`: it may have expired";
-    const PROJECT: &str =
-        "check `project` and the account's rights in it, and `token`: expired ones look like this";
     let json = parsed(body);
     let errors = json.get("errors").and_then(Json::as_object);
     let mut all = messages(json.get("errorMessages"));

@@ -33,6 +33,8 @@ pub const MAX_HEADER: usize = 4_096;
 pub const MAX_HEADERS: usize = 32;
 /// What rendering may cost, in the engine's units: an instruction each, or 64 bytes. Fifty times what the largest alert takes.
 pub const FUEL: u64 = 1_000_000;
+/// Brackets, filters and commas in a template's tags.
+pub const MAX_PARTS: usize = 1_000;
 /// How deeply it may nest while it runs.
 const RECURSION: usize = 100;
 /// The name of the body's template; headers' have their own names after it.
@@ -82,6 +84,11 @@ impl Template {
             .ok_or_else(|| place::problem(Part::ContentType, place::BAD_CONTENT_TYPE))?;
         if text.len() > MAX_TEMPLATE {
             return Err(place::problem(Part::Body, place::TOO_LONG));
+        }
+        for (part, text) in texts(text, headers) {
+            if parts_in_tags(text) > MAX_PARTS {
+                return Err(place::problem(part, place::TOO_INTRICATE));
+            }
         }
         check_names(headers)?;
         let mut engine = engine(escape);
@@ -185,6 +192,47 @@ impl Template {
     }
 }
 
+/// All texts that are templates.
+fn texts<'a>(
+    body: &'a str,
+    headers: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = (Part, &'a str)> {
+    let headers = headers.iter().map(|(name, text)| (Part::Header(name.clone()), text.as_str()));
+    std::iter::once((Part::Body, body)).chain(headers)
+}
+
+/// How often the tags of a text have what can put a value into another: no value is nested more deeply than that.
+fn parts_in_tags(text: &str) -> usize {
+    let mut parts = 0;
+    // What ends the tag that this is in, and the string within.
+    let (mut end, mut quote) = (None, None);
+    let mut bytes = text.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match (end, quote) {
+            (None, _) => {
+                let opens = byte == b'{';
+                end = bytes.peek().filter(|_| opens).and_then(|next| match next {
+                    b'{' => Some(b'}'),
+                    b'%' => Some(b'%'),
+                    _ => None,
+                });
+            }
+            (_, Some(_)) if byte == b'\\' => drop(bytes.next()),
+            (_, Some(mark)) => quote = quote.filter(|_| byte != mark),
+            (Some(mark), None) => {
+                if byte == mark && bytes.peek() == Some(&b'}') {
+                    end = None;
+                } else if matches!(byte, b'"' | b'\'') {
+                    quote = Some(byte);
+                } else if b"[({|,".contains(&byte) {
+                    parts += 1;
+                }
+            }
+        }
+    }
+    parts
+}
+
 /// Names of headers that are ours, or HTTP's own.
 const RESERVED: [&str; 13] = [
     "authorization",
@@ -229,7 +277,7 @@ fn check_names(headers: &BTreeMap<String, String>) -> Result<(), TemplateProblem
 }
 
 fn engine(escape: Escape) -> Environment<'static> {
-    let mut engine = Environment::new();
+    let mut engine = Environment::empty();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));
     engine.set_recursion_limit(RECURSION);

@@ -409,16 +409,16 @@ impl TokenSource for Source {
     }
 }
 
-fn token(secret: &str, seconds: u64) -> Result<Token, TokenError> {
-    Ok(Token { secret: secret.to_owned().into(), good_for: Duration::from_secs(seconds) })
+fn token(secret: &str) -> Token {
+    Token { secret: secret.to_owned().into(), good_for: Duration::from_hours(1) }
 }
 
 #[tokio::test]
 async fn a_source_of_tokens_is_told_to_forget_what_was_refused() {
     let source = Arc::new(Source {
         answers: Mutex::new(vec![
-            token("s3cret-1", 3600),
-            token("s3cret-2", 3600),
+            Ok(token("s3cret-1")),
+            Ok(token("s3cret-2")),
             Err(TokenError::Denied("no token from an identity: no role".to_owned())),
         ]),
         ..Source::default()

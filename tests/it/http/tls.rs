@@ -123,9 +123,9 @@ fn forms(authority: &Authority) -> Vec<(&'static str, String)> {
         pem(label, octets(&der))
     };
     let (sec1, pkcs1) = (inner(&ec, "EC PRIVATE KEY"), inner(&rsa, "RSA PRIVATE KEY"));
-    let ec = authority.client_with(ec);
-    let rsa = authority.client_with(rsa);
-    let ed = authority.client_with(ed);
+    let ec = authority.client_with(&ec);
+    let rsa = authority.client_with(&rsa);
+    let ed = authority.client_with(&ed);
     vec![
         ("P-256, PKCS#8", authority.client().both()),
         ("P-384, PKCS#8", ec.both()),

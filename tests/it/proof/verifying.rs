@@ -3,6 +3,7 @@
 use crate::support::bed::Ran;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value as Json, json};
 use std::fs;
 use std::io::Write as _;
@@ -41,7 +42,8 @@ fn verify_in(folder: &TempDir, arguments: &[&str], input: &[u8]) -> Ran {
     let ran = Ran::of(child.wait_with_output().unwrap());
     for secret in [SECRET, OLD, OTHER] {
         let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(!said.contains(&secret[6..20]), "{said}");
+        let telling: String = secret.chars().skip(6).take(14).collect();
+        assert!(!said.contains(&telling), "{said}");
     }
     ran
 }
@@ -132,7 +134,10 @@ fn everything_that_is_wrong_is_said_at_once() {
     insta::assert_snapshot!("edited", said(&raw(&headers(V1), "\n", &edited)));
     let hex = "v1,0d98aca9fa4c986df6356087007 4acfe".replace(' ', "");
     insta::assert_snapshot!("no_digest", said(&raw(&headers(&hex), "\n", BODY)));
-    insta::assert_snapshot!("cut_off", said(&raw(&headers(&V1[..30]), "\n", BODY)));
+    insta::assert_snapshot!(
+        "cut_off",
+        said(&raw(&headers(&V1.replace("CHAHSs/rJkA0XH8zCWb00x0q8UxL4=", "")), "\n", BODY))
+    );
 }
 
 #[test]
@@ -191,11 +196,12 @@ fn programs_get_words() {
 #[test]
 fn the_signature_of_github_s_receivers_is_checked_too() {
     let hub = |secret: &str| {
-        use hmac::{Hmac, KeyInit as _, Mac as _};
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(BODY.as_bytes());
-        let hex: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
-        format!("sha256={hex}")
+        mac.finalize()
+            .into_bytes()
+            .iter()
+            .fold("sha256=".to_owned(), |hex, byte| hex + &format!("{byte:02x}"))
     };
     let with = |hub: &str| {
         let [id, timestamp, signature] = headers(V1);

@@ -252,7 +252,7 @@ fn what_is_over_is_resolved_and_what_was_logged_is_not() {
             assert_eq!(desk.cases()[0].record["state"], "1", "{name}");
         } else {
             let open: Vec<String> = open(&desk).into_iter().map(|case| case.id).collect();
-            assert_eq!(open, [audit.id.clone()], "{name}: what was logged stays open");
+            assert_eq!(open, [audit.id.as_str()], "{name}: what was logged stays open");
         }
         clean(&desk);
     });

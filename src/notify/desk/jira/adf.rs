@@ -17,25 +17,25 @@ fn build(parts: &[Part]) -> Json {
 
 fn blocks(part: &Part) -> Vec<Json> {
     match part {
-        Part::Lead(pieces) => vec![paragraph(inlines(pieces))],
-        Part::Text(text) => vec![paragraph(text_node(text, None).into_iter().collect())],
+        Part::Lead(pieces) => vec![paragraph(&inlines(pieces))],
+        Part::Text(text) => vec![paragraph(text_node(text, None).as_slice())],
         Part::Warning(text) => {
-            let text = paragraph(text_node(text, None).into_iter().collect());
+            let text = paragraph(text_node(text, None).as_slice());
             vec![json!({ "type": "panel", "attrs": { "panelType": "warning" }, "content": [text] })]
         }
         Part::Labelled(label, text) => {
-            vec![paragraph(labelled(label, &[Piece::Own(text.clone())]))]
+            vec![paragraph(&labelled(label, &[Piece::Own(text.clone())]))]
         }
         Part::Lines(lines) => {
             let items = lines.iter().map(|(label, pieces)| {
-                json!({ "type": "listItem", "content": [paragraph(labelled(label, pieces))] })
+                json!({ "type": "listItem", "content": [paragraph(&labelled(label, pieces))] })
             });
             vec![json!({ "type": "bulletList", "content": items.collect::<Vec<_>>() })]
         }
         Part::Hits(table, more) => {
             let mut out = Vec::new();
             if !table.rows.is_empty() {
-                let cell = |kind: &str, content: Vec<Json>| json!({ "type": kind, "content": [paragraph(content)] });
+                let cell = |kind: &str, content: Vec<Json>| json!({ "type": kind, "content": [paragraph(&content)] });
                 let row = |cells: Vec<Json>| json!({ "type": "tableRow", "content": cells });
                 let head = table.columns.iter().map(|name| {
                     cell("tableHeader", text_node(name, Some("strong")).into_iter().collect())
@@ -49,9 +49,7 @@ fn blocks(part: &Part) -> Vec<Json> {
                 }));
                 out.push(json!({ "type": "table", "content": rows }));
             }
-            out.extend(
-                more.as_deref().map(|text| paragraph(text_node(text, None).into_iter().collect())),
-            );
+            out.extend(more.as_deref().map(|text| paragraph(text_node(text, None).as_slice())));
             out
         }
         Part::Links(links) => {
@@ -66,15 +64,15 @@ fn blocks(part: &Part) -> Vec<Json> {
                     "marks": [{ "type": "link", "attrs": { "href": link } }],
                 }));
             }
-            vec![paragraph(nodes)]
+            vec![paragraph(&nodes)]
         }
         Part::Footer(text) => {
-            vec![paragraph(text_node(text, Some("em")).into_iter().collect())]
+            vec![paragraph(text_node(text, Some("em")).as_slice())]
         }
     }
 }
 
-fn paragraph(content: Vec<Json>) -> Json {
+fn paragraph(content: &[Json]) -> Json {
     // One without text is valid; an empty text node is not.
     if content.is_empty() {
         return json!({ "type": "paragraph" });

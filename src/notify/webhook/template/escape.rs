@@ -1,12 +1,15 @@
 //! How values are written: for every content type so that text stays text.
 
+use crate::notify::webhook::MAX_BODY;
 use crate::notify::{limits, percent};
 use minijinja::value::ValueKind;
-use minijinja::{AutoEscape, Error, Output, State, Value, filters};
+use minijinja::{AutoEscape, Error, ErrorKind, Output, State, Value};
 use std::borrow::Cow;
 
 /// The longest value that a header takes of one expression.
 const MAX_IN_HEADER: usize = 1_024;
+/// How deeply what is written as JSON may be nested.
+const MAX_DEPTH: usize = 100;
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ impl Escape {
     /// As the engine knows it.
     pub(super) const fn auto(self) -> AutoEscape {
         match self {
-            Self::Json => AutoEscape::Json,
+            Self::Json => AutoEscape::Custom(Cow::Borrowed("json")),
             Self::Form => AutoEscape::Custom(Cow::Borrowed("form")),
             Self::Markup => AutoEscape::Custom(Cow::Borrowed("markup")),
             Self::Text => AutoEscape::None,
@@ -74,11 +77,11 @@ pub(super) fn write(
         return Ok(out.write_str(value.as_str().unwrap_or_default())?);
     }
     let how = match state.auto_escape() {
-        AutoEscape::Json => return minijinja::escape_formatter(out, state, value),
         AutoEscape::Custom(how) => how.as_ref(),
         _ => "text",
     };
     let text = match how {
+        "json" => json(value)?,
         "form" => percent::encode(&text(value)?),
         "markup" => markup(&text(value)?),
         "header" => header(&text(value)?),
@@ -87,17 +90,70 @@ pub(super) fn write(
     Ok(out.write_str(&text)?)
 }
 
-/// A value as text: what is no text and no number, as JSON.
+/// A value as text: what is no text, as JSON.
 pub(super) fn text(value: &Value) -> Result<String, Error> {
     match value.kind() {
         ValueKind::String => Ok(value.as_str().unwrap_or_default().to_owned()),
         ValueKind::None => Ok(String::new()),
-        _ => {
-            let json =
-                filters::tojson(value, None, std::iter::empty::<(String, Value)>().collect())?;
-            Ok(json.as_str().unwrap_or_default().to_owned())
-        }
+        _ => json(value),
     }
+}
+
+/// A value as JSON.
+pub(super) fn json(value: &Value) -> Result<String, Error> {
+    let mut out = String::new();
+    put(&mut out, value, 0)?;
+    Ok(out)
+}
+
+/// Appends a value as JSON. Lists may share what they hold, so that what is written can be far larger than what is kept.
+fn put(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+    if depth > MAX_DEPTH {
+        return Err(Error::new(ErrorKind::BadSerialization, "it is nested too deeply"));
+    }
+    if out.len() > MAX_BODY {
+        return Err(Error::new(ErrorKind::WriteFailure, "it is too large"));
+    }
+    let wrong = |_| Error::new(ErrorKind::BadSerialization, "it cannot be written as JSON");
+    match value.kind() {
+        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::None => out.push_str("null"),
+        ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
+        ValueKind::Number => {
+            // The engine has wider ones than JSON; what is no number is null.
+            let number = value.to_string().parse::<serde_json::Number>();
+            out.push_str(&number.map_or_else(|_| "null".to_owned(), |number| number.to_string()));
+        }
+        ValueKind::String => {
+            let text = value.as_str().unwrap_or_default();
+            out.push_str(&serde_json::to_string(text).map_err(wrong)?);
+        }
+        ValueKind::Map => {
+            out.push('{');
+            for (n, key) in value.try_iter()?.enumerate() {
+                if n > 0 {
+                    out.push(',');
+                }
+                let name = serde_json::to_string(&key.to_string()).map_err(wrong)?;
+                out.push_str(&name);
+                out.push(':');
+                put(out, &value.get_item(&key)?, depth + 1)?;
+            }
+            out.push('}');
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            out.push('[');
+            for (n, item) in value.try_iter()?.enumerate() {
+                if n > 0 {
+                    out.push(',');
+                }
+                put(out, &item, depth + 1)?;
+            }
+            out.push(']');
+        }
+        _ => return Err(Error::new(ErrorKind::BadSerialization, "it is neither text nor number")),
+    }
+    Ok(())
 }
 
 fn markup(text: &str) -> String {

@@ -59,6 +59,10 @@ pub(super) const BAD_CONTENT_TYPE: What = (
     Some("write one such as `application/json` or `text/plain; charset=utf-8`"),
 );
 pub(super) const TOO_LONG: What = ("the template is longer than 64 KB", None);
+pub(super) const TOO_INTRICATE: What = (
+    "there are more than 1,000 brackets, filters and commas in its tags",
+    Some("write lists with a loop, and what stays the same outside of tags"),
+);
 pub(super) const HEADER_TOO_LONG: What = ("the header's template is longer than 4 KB", None);
 pub(super) const TOO_MANY_HEADERS: What = ("there are more than 32 headers", None);
 pub(super) const BAD_HEADER_NAME: What = (
@@ -165,7 +169,7 @@ fn words(error: &Error) -> (String, Option<String>) {
                 "not every alert has it: write `{% if x is defined %}`, or `x | default(\"\")`; docs/templates.md lists what there is",
             ),
         ),
-        ErrorKind::UnknownFilter if detail.contains("safe") || detail.contains(" e ") => (
+        ErrorKind::UnknownFilter if detail.contains("safe") || detail.contains("escape") => (
             with("unknown filter"),
             hint("values are escaped for the content type, and there is no way around it"),
         ),

@@ -308,12 +308,12 @@ fn apply(incident: &mut Incident, now: DateTime<Utc>, values: &[(String, String)
     for (name, value) in values {
         // Written into the journal, and never read back here.
         let element = ["work_notes", "comments"].into_iter().find(|element| element == name);
-        match element {
-            Some(element) if !value.is_empty() => {
-                incident.journal.push((now, element, value.clone()))
+        if let Some(element) = element {
+            if !value.is_empty() {
+                incident.journal.push((now, element, value.clone()));
             }
-            Some(_) => {}
-            None => incident.set(now, name, value),
+        } else {
+            incident.set(now, name, value);
         }
     }
     let priority = match (incident.text("urgency"), incident.text("impact")) {
