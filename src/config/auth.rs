@@ -254,7 +254,7 @@ fn made(
             let audience = reader.report.check(&setting, application(audience))?;
             let client_id = match values.client_id {
                 None => None,
-                Some((id, setting)) => Some(reader.report.check(&setting, client(id))?),
+                Some((id, setting)) => Some(reader.report.check(&setting, client(&id))?),
             };
             Auth::ManagedIdentity { audience, client_id }
         }
@@ -365,8 +365,8 @@ fn application(audience: String) -> Result<String, Fault> {
 }
 
 /// The client id of a managed identity.
-fn client(id: String) -> Result<String, Fault> {
-    if value::is_guid(&id) {
+fn client(id: &str) -> Result<String, Fault> {
+    if value::is_guid(id) {
         return Ok(id.to_ascii_lowercase());
     }
     Err(Fault::new("is not the client id of a managed identity, a GUID").hint(

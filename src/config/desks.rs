@@ -51,15 +51,10 @@ pub(super) fn read(
         Some(Kind::PagerDuty) => words(reader, section, "severity", &PAGERDUTY),
         _ => words(reader, section, "severity", &EVENT),
     };
-    let priority = match kind {
-        Some(Kind::JiraServiceManagement) => words(reader, section, "priority", &PRIORITY),
-        _ => {
-            let found = reader.levels(section, "priority");
-            let named = found.into_iter().filter_map(|(severity, text)| {
-                Some((severity, reader.report.check(&text.setting, value::line(&text))?))
-            });
-            named.collect()
-        }
+    let priority = if kind == Some(Kind::JiraServiceManagement) {
+        words(reader, section, "priority", &PRIORITY)
+    } else {
+        names(reader, section, "priority")
     };
     let urgency = words(reader, section, "urgency", &INCIDENT);
     let impact = words(reader, section, "impact", &INCIDENT);
@@ -129,6 +124,19 @@ fn words(
     checked.collect()
 }
 
+/// A table of severities whose values are the user's own.
+fn names(
+    reader: &mut Reader<'_>,
+    section: &mut Section<'_>,
+    key: &'static str,
+) -> Vec<(Severity, String)> {
+    let found = reader.levels(section, key);
+    let checked = found.into_iter().filter_map(|(severity, text)| {
+        Some((severity, reader.report.check(&text.setting, value::line(&text))?))
+    });
+    checked.collect()
+}
+
 /// Some levels, and the others as they were.
 fn with(mut levels: Levels, changed: Vec<(Severity, String)>) -> Levels {
     for (severity, word) in changed {
@@ -181,9 +189,12 @@ fn fields(
     fields
 }
 
+/// Whether a value has a form.
+type Form = fn(&Json) -> bool;
+
 /// What a field must be that we add to, where it is one, and an example.
-fn added(kind: Option<Kind>, name: &str) -> Option<(fn(&Json) -> bool, &'static str)> {
-    let words: fn(&Json) -> bool =
+fn added(kind: Option<Kind>, name: &str) -> Option<(Form, &'static str)> {
+    let words: Form =
         |value| value.as_array().is_some_and(|items| items.iter().all(Json::is_string));
     match (kind?, name) {
         (Kind::Jira, "labels") => Some((words, "labels = [\"hsm\", \"audit\"]")),

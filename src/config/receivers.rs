@@ -119,7 +119,6 @@ fn instead(key: &str, kind: Kind) -> &'static str {
         (Kind::Jira, "username") => "`email`",
         (Kind::Jira, "password") => "`token`, an API token of the account",
         (Kind::Slack, "token") => "take it out: a Slack webhook is known by its address alone",
-        (Kind::Jira, "table") | (Kind::ServiceNow, "project") => "take it out, or change `kind`",
         (_, "secret" | "previous_secrets" | "unsigned") => {
             "take it out: ticketing systems check no signatures"
         }

@@ -120,9 +120,12 @@ impl Lines {
                         }
                     }
                 }
-                Relation::When { key: other, words, needs } if *other == key => {
-                    if words.iter().any(|w| self.0[line].ends_with(&format!("\"{w}\""))) {
-                        needs.iter().for_each(|need| self.one_of(of, &[need], line));
+                Relation::When { key: other, words, needs }
+                    if *other == key
+                        && words.iter().any(|w| self.0[line].ends_with(&format!("\"{w}\""))) =>
+                {
+                    for need in *needs {
+                        self.one_of(of, &[need], line);
                     }
                 }
                 _ => {}

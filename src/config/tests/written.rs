@@ -145,11 +145,12 @@ impl Good {
                     None => example(self, other.name),
                 };
             }
-            Relation::Only { keys, key: other, words } if keys.contains(&key.name) => {
-                if self.word(of, other).is_some_and(|word| !words.contains(&word)) {
-                    let other = of.key(other).unwrap();
-                    self = self.with(of, other, &format!("\"{}\"", words[0]));
-                }
+            Relation::Only { keys, key: other, words }
+                if keys.contains(&key.name)
+                    && self.word(of, other).is_some_and(|word| !words.contains(&word)) =>
+            {
+                let other = of.key(other).unwrap();
+                self = self.with(of, other, &format!("\"{}\"", words[0]));
             }
             Relation::Only { keys, key: other, words }
                 if *other == key.name && !words.contains(&word) =>

@@ -28,7 +28,7 @@ pub struct Settings {
     pub project: String,
     /// Name of the issue type.
     pub issue_type: String,
-    /// Names of priorities; `None`: the project's default.
+    /// Names of priorities; `None`, or an empty name: the project's default.
     pub priority: Option<Levels>,
     /// Further fields of new issues.
     pub fields: Map<String, Json>,
@@ -73,8 +73,10 @@ impl Settings {
             }
         }
         put("labels", json!(labels));
-        if let Some(priority) = &self.priority {
-            put("priority", json!({ "name": priority.of(alert.rule.severity) }));
+        // A severity without a word of its own is left to the project.
+        let priority = self.priority.as_ref().map(|words| words.of(alert.rule.severity));
+        if let Some(name) = priority.filter(|name| !name.is_empty()) {
+            put("priority", json!({ "name": name }));
         }
         for (name, value) in &self.fields {
             if !OWN_FIELDS.contains(&name.as_str()) {
