@@ -134,7 +134,7 @@ pub struct Errand<'a> {
 #[derive(Debug)]
 pub enum Exchange<'a> {
     /// One call.
-    Single(Single),
+    Single(Box<Single>),
     /// With a desk.
     Desk(Box<desk::Exchange<'a>>),
 }
@@ -147,7 +147,7 @@ impl<'a> Exchange<'a> {
                 Self::Desk(Box::new(desk::Exchange::begin(settings, errand, memory)))
             }
             Settings::Teams | Settings::Slack | Settings::Webhook(_) => {
-                Self::Single(Single::new(&errand))
+                Self::Single(Box::new(Single::new(&errand)))
             }
         }
     }

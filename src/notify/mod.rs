@@ -186,6 +186,10 @@ impl FromStr for Detail {
 
 /// What a receiver's kind needs to know.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each receiver, and a handful of receivers"
+)]
 pub enum Settings {
     /// A Teams channel.
     Teams,

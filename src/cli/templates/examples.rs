@@ -5,7 +5,7 @@ use super::*;
 use crate::notify::Detail;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/templates")
@@ -255,7 +255,7 @@ fn every_template_is_told_of_and_every_one_told_of_is_there() {
     let files: BTreeSet<String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".j2"))
+        .filter(|name| Path::new(name).extension().is_some_and(|end| end == "j2"))
         .collect();
     let named: BTreeSet<String> = configured().into_iter().map(|(name, _)| name).collect();
     let known: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();

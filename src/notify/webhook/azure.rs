@@ -222,20 +222,13 @@ fn seconds(t: DateTime<Utc>) -> String {
 fn iso_duration(span: TimeDelta) -> String {
     let all = span.num_seconds().max(0);
     let (days, h, m, s) = (all / 86_400, all / 3_600 % 24, all / 60 % 60, all % 60);
-    let mut out = String::from("P");
-    if days > 0 {
-        out.push_str(&format!("{days}D"));
+    let part = |n: i64, unit: char| if n > 0 { format!("{n}{unit}") } else { String::new() };
+    let time = [part(h, 'H'), part(m, 'M'), part(s, 'S')].concat();
+    match (days, time.as_str()) {
+        (0, "") => "PT0S".to_owned(),
+        (_, "") => format!("P{days}D"),
+        _ => format!("P{}T{time}", part(days, 'D')),
     }
-    let parts: String = [(h, 'H'), (m, 'M'), (s, 'S')]
-        .into_iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, unit)| format!("{n}{unit}"))
-        .collect();
-    if !parts.is_empty() || days == 0 {
-        out.push('T');
-        out.push_str(if parts.is_empty() { "0S" } else { &parts });
-    }
-    out
 }
 
 #[cfg(test)]

@@ -216,6 +216,9 @@ fn parts_in_tags(text: &str) -> usize {
                     b'%' => Some(b'%'),
                     _ => None,
                 });
+                if end.is_some() {
+                    bytes.next();
+                }
             }
             (_, Some(_)) if byte == b'\\' => drop(bytes.next()),
             (_, Some(mark)) => quote = quote.filter(|_| byte != mark),

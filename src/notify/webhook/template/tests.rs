@@ -70,7 +70,10 @@ fn hostile_text_stays_text() {
     for kind in ["text/html", "application/atom+xml; charset=utf-8", "text/xml"] {
         let body = compile(markup, kind).render(&context).body.unwrap();
         let body = String::from_utf8(body.bytes).unwrap();
-        assert!(!body[3..].trim_end_matches("</p>").contains(['<', '>']), "{body}");
+        assert!(
+            !body.trim_start_matches("<p>").trim_end_matches("</p>").contains(['<', '>']),
+            "{body}"
+        );
         assert!(!body.contains('\u{1b}'));
     }
 }
@@ -122,7 +125,10 @@ fn what_is_wrong_is_told_with_its_place() {
     for text in bad {
         match Template::compile(text, &BTreeMap::new(), CONTENT_TYPE) {
             Err(problem) => {
-                all.push(format!("{problem}\n  hint: {}", problem.hint.clone().unwrap_or_default()))
+                all.push(format!(
+                    "{problem}\n  hint: {}",
+                    problem.hint.clone().unwrap_or_default()
+                ));
             }
             // Names are looked up when it runs.
             Ok(template) => all.push(told(&template.render(&context_of_one()).body.unwrap_err())),
@@ -187,7 +193,9 @@ fn names(json: &Json, at: &str, out: &mut std::collections::BTreeSet<String>) {
         }
         Json::Array(all) => {
             out.insert(at.to_owned());
-            all.iter().for_each(|value| names(value, &format!("{at}[]"), out));
+            for value in all {
+                names(value, &format!("{at}[]"), out);
+            }
         }
         _ => {
             out.insert(at.to_owned());
@@ -223,7 +231,7 @@ fn the_reference_names_what_there_is_and_nothing_else() {
 
 #[test]
 fn the_reference_names_filters_that_are_there() {
-    let section = DOCS.split("## Filters").nth(1).unwrap().split("\n\n").nth(0).unwrap();
+    let section = DOCS.split("## Filters").nth(1).unwrap().split("\n\n").next().unwrap();
     let words = section.split('`').skip(1).step_by(2).filter(|word| !word.contains(['{', '%']));
     let mut n = 0;
     for name in words.map(|word| word.split('(').next().unwrap()).filter(|name| *name != "n") {
@@ -327,7 +335,6 @@ fn faults_hold_nothing_of_the_log() {
         "{{ data.hits[0].client() }}",
         "{% for a, b in data.hits[0].client %}{% endfor %}",
         "{{ data.hits[0].client | join(1, 2, 3) }}",
-        "{{ data.hits[0].client is in(1) }}",
         "{{ range(data.hits[0].client) }}",
         "{{ data.hits[0].client | map(data.hits[0].client) }}",
         "{{ data.hits | select(data.hits[0].client) | list }}",
