@@ -35,6 +35,10 @@ pub const MAX_HEADERS: usize = 32;
 pub const FUEL: u64 = 1_000_000;
 /// Brackets, filters and commas in a template's tags.
 pub const MAX_PARTS: usize = 1_000;
+/// `elif` in a template.
+pub const MAX_ELIFS: usize = 100;
+/// Words and signs in one tag.
+pub const MAX_WORDS: usize = 500;
 /// How deeply it may nest while it runs.
 const RECURSION: usize = 100;
 /// The name of the body's template; headers' have their own names after it.
@@ -86,8 +90,16 @@ impl Template {
             return Err(place::problem(Part::Body, place::TOO_LONG));
         }
         for (part, text) in texts(text, headers) {
-            if parts_in_tags(text) > MAX_PARTS {
+            let Intricacy { parts, words } = Intricacy::of(text);
+            if parts > MAX_PARTS {
                 return Err(place::problem(part, place::TOO_INTRICATE));
+            }
+            // Each is taken apart within the one before.
+            if text.matches("elif").count() > MAX_ELIFS {
+                return Err(place::problem(part, place::TOO_MANY_BRANCHES));
+            }
+            if words > MAX_WORDS {
+                return Err(place::problem(part, place::TAG_TOO_INTRICATE));
             }
         }
         check_names(headers)?;
@@ -201,39 +213,61 @@ fn texts<'a>(
     std::iter::once((Part::Body, body)).chain(headers)
 }
 
-/// How often the tags of a text have what can put a value into another: no value is nested more deeply than that.
-fn parts_in_tags(text: &str) -> usize {
-    let mut parts = 0;
-    // What ends the tag that this is in, and the string within.
-    let (mut end, mut quote) = (None, None);
-    let mut bytes = text.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        match (end, quote) {
-            (None, _) => {
-                let opens = byte == b'{';
-                end = bytes.peek().filter(|_| opens).and_then(|next| match next {
-                    b'{' => Some(b'}'),
-                    b'%' => Some(b'%'),
-                    _ => None,
-                });
-                if end.is_some() {
-                    bytes.next();
+/// How intricate a text's tags are.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Intricacy {
+    /// How often there is what can put a value into another: no value is nested more deeply than that.
+    parts: usize,
+    /// Words and signs of the tag that has most: no expression is nested more deeply than that.
+    words: usize,
+}
+
+impl Intricacy {
+    /// Strings within tags count as one word, however long.
+    fn of(text: &str) -> Self {
+        let mut all = Self::default();
+        // What ends the tag that this is in, and the string within.
+        let (mut end, mut quote) = (None, None);
+        let mut words = 0;
+        let mut before = b' ';
+        let mut bytes = text.bytes().peekable();
+        while let Some(byte) = bytes.next() {
+            match (end, quote) {
+                (None, _) => {
+                    let opens = byte == b'{';
+                    end = bytes.peek().filter(|_| opens).and_then(|next| match next {
+                        b'{' => Some(b'}'),
+                        b'%' => Some(b'%'),
+                        _ => None,
+                    });
+                    if end.is_some() {
+                        bytes.next();
+                    }
+                    (words, before) = (0, b' ');
                 }
-            }
-            (_, Some(_)) if byte == b'\\' => drop(bytes.next()),
-            (_, Some(mark)) => quote = quote.filter(|_| byte != mark),
-            (Some(mark), None) => {
-                if byte == mark && bytes.peek() == Some(&b'}') {
-                    end = None;
-                } else if matches!(byte, b'"' | b'\'') {
-                    quote = Some(byte);
-                } else if b"[({|,".contains(&byte) {
-                    parts += 1;
+                (_, Some(_)) if byte == b'\\' => drop(bytes.next()),
+                (_, Some(mark)) => quote = quote.filter(|_| byte != mark),
+                (Some(mark), None) => {
+                    let of_word =
+                        |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 128;
+                    if byte == mark && bytes.peek() == Some(&b'}') {
+                        end = None;
+                    } else if matches!(byte, b'"' | b'\'') {
+                        quote = Some(byte);
+                        words += 1;
+                    } else if b"[({|,".contains(&byte) {
+                        all.parts += 1;
+                        words += 1;
+                    } else if !(byte.is_ascii_whitespace() || of_word(byte) && of_word(before)) {
+                        words += 1;
+                    }
+                    before = byte;
+                    all.words = all.words.max(words);
                 }
             }
         }
+        all
     }
-    parts
 }
 
 /// Names of headers that are ours, or HTTP's own.

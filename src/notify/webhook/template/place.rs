@@ -63,6 +63,10 @@ pub(super) const TOO_INTRICATE: What = (
     "there are more than 1,000 brackets, filters and commas in its tags",
     Some("write lists with a loop, and what stays the same outside of tags"),
 );
+pub(super) const TAG_TOO_INTRICATE: What =
+    ("there is a tag with more than 500 words and signs", Some("write it as several"));
+pub(super) const TOO_MANY_BRANCHES: What =
+    ("there are more than 100 times `elif`", Some("look it up in a list or a map"));
 pub(super) const HEADER_TOO_LONG: What = ("the header's template is longer than 4 KB", None);
 pub(super) const TOO_MANY_HEADERS: What = ("there are more than 32 headers", None);
 pub(super) const BAD_HEADER_NAME: What = (
@@ -110,7 +114,7 @@ pub(super) fn locate(part: Part, source: &str, error: &Error) -> TemplateProblem
         .or_else(|| Some(start_of(source, error.line()?)))
         .unwrap_or_default();
     let (line, column) = line_and_column(source, offset);
-    let (message, hint) = words(error);
+    let (message, hint) = words(error, source);
     TemplateProblem { part, offset, line, column, message, hint }
 }
 
@@ -148,9 +152,15 @@ pub(super) fn not_json(source: &str, at: Option<usize>, error: &serde_json::Erro
 }
 
 /// Words for what the engine says, free of values: those that name a value are replaced.
-fn words(error: &Error) -> (String, Option<String>) {
+fn words(error: &Error, source: &str) -> (String, Option<String>) {
     let kind = error.kind();
     let detail = error.detail().unwrap_or_default();
+    // A filter or a test may be named by a value: what the template itself says may be repeated.
+    let known = |word: &str| ["filter", "test", "function", "is", "unknown"].contains(&word);
+    let name: Vec<&str> = detail.split(' ').filter(|word| !known(word)).collect();
+    let named = |what: &str| {
+        if source.contains(&name.join(" ")) { format!("{what}: {detail}") } else { what.to_owned() }
+    };
     let with =
         |what: &str| if detail.is_empty() { what.to_owned() } else { format!("{what}: {detail}") };
     let hint = |hint: &str| Some(hint.to_owned());
@@ -170,12 +180,12 @@ fn words(error: &Error) -> (String, Option<String>) {
             ),
         ),
         ErrorKind::UnknownFilter if detail.contains("safe") || detail.contains("escape") => (
-            with("unknown filter"),
+            named("unknown filter"),
             hint("values are escaped for the content type, and there is no way around it"),
         ),
-        ErrorKind::UnknownFilter => (with("unknown filter"), hint("docs/templates.md lists them")),
-        ErrorKind::UnknownTest => (with("unknown test"), None),
-        ErrorKind::UnknownFunction => (with("unknown function"), None),
+        ErrorKind::UnknownFilter => (named("unknown filter"), hint("docs/templates.md lists them")),
+        ErrorKind::UnknownTest => (named("unknown test"), None),
+        ErrorKind::UnknownFunction => (named("unknown function"), None),
         ErrorKind::OutOfFuel => (
             "it takes too long".to_owned(),
             hint("loop over fewer things: `{% for hit in data.hits[:50] %}`"),

@@ -336,9 +336,10 @@ fn faults_hold_nothing_of_the_log() {
         "{% for a, b in data.hits[0].client %}{% endfor %}",
         "{{ data.hits[0].client | join(1, 2, 3) }}",
         "{{ range(data.hits[0].client) }}",
+        "{{ [1] | map(data.hits[0].client) | list }}",
+        "{{ [1] | select(data.hits[0].client) | list }}",
         "{{ data.hits[0].client | map(data.hits[0].client) }}",
         "{{ data.hits | select(data.hits[0].client) | list }}",
-        "{{ [data.hits[0].client] | join({data.hits[0].client: 1}) }}",
         "\"{{ data.hits[0].client }}\"",
         "{% set x = \"{\" ~ data.hits[0].client %}{{ x }}]",
     ] {
@@ -365,17 +366,51 @@ fn nothing_is_too_deep() {
         "{% set x = x|map %}",
         "{% set x = [[x]] %}",
     ] {
-        let n = MAX_PARTS / parts_in_tags(one);
+        let n = MAX_PARTS / Intricacy::of(one).parts;
         let most = format!("{{% set x = [] %}}{}{{{{ x }}}}", one.repeat(n - 1));
         let _either = made(&most, CONTENT_TYPE);
         let _either = made(&most.replace("{{ x }}", "{{ x == x }} {{ x ~ x }}"), "text/plain");
         let more = format!("{{% set x = [] %}}{}{{{{ x }}}}", one.repeat(n + 1));
         assert!(problem(&more).message.contains("1,000 brackets"), "{one}");
     }
-    let open = format!("{{{{ {}1{} }}}}", "(".repeat(900), ")".repeat(900));
-    assert!(problem(&open).message.contains("syntax error"));
-    let many = format!("{{{{ {}1 }}}}", "not ".repeat(15_000));
-    let _either = Template::compile(&many, &BTreeMap::new(), CONTENT_TYPE);
+    for (one, last) in [
+        ("(", ")"),
+        ("not ", ""),
+        ("-", ""),
+        ("1+", ""),
+        ("1 ~ ", ""),
+        ("1 and ", ""),
+        ("1 if 1 else ", ""),
+        ("1 == ", ""),
+        ("[", "]"),
+    ] {
+        let n = MAX_WORDS / Intricacy::of(&format!("{{{{{one}{last}}}}}")).words;
+        let tag = |n| format!("{{{{ {}1{} }}}}", one.repeat(n), last.repeat(n));
+        let _either = Template::compile(&tag(n - 1), &BTreeMap::new(), CONTENT_TYPE)
+            .map(|template| template.render(&context_of_one()).body);
+        assert!(problem(&tag(n + 1)).message.contains("500 words"), "{one}");
+    }
+    let tag = |n| format!("{{{{ data{} }}}}", ".a".repeat(n));
+    assert!(made(&tag(MAX_WORDS / 2 - 1), CONTENT_TYPE).is_err());
+    for (one, last) in [
+        ("{%elif a%}", "{%endif%}"),
+        ("{%if title%}", ""),
+        ("{%if title%}", "{%endif%}"),
+        ("{%set a%}", "{%endset%}"),
+        ("{%with%}", "{%endwith%}"),
+        ("{%for a in title%}", "{%endfor%}"),
+    ] {
+        let n = MAX_TEMPLATE / (one.len() + last.len()) - 10;
+        let text = format!("{{%if 1%}}{}{}{{%endif%}}", one.repeat(n), last.repeat(n));
+        let _either = Template::compile(&text, &BTreeMap::new(), CONTENT_TYPE)
+            .map(|template| template.render(&context_of_one()).body);
+        let text = format!("{{%if 0%}}{}{{%endif%}}", one.repeat(n));
+        let _either = Template::compile(&text, &BTreeMap::new(), CONTENT_TYPE)
+            .map(|template| template.render(&context_of_one()).body);
+    }
+    let elifs = |n: usize| format!("{{%if 0%}}{}{{%else%}}1{{%endif%}}", "{%elif 0%}".repeat(n));
+    assert_eq!(made(&elifs(MAX_ELIFS), CONTENT_TYPE).unwrap(), "1");
+    assert!(problem(&elifs(MAX_ELIFS + 1)).message.contains("`elif`"));
     let recursive = "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}";
     assert!(made(recursive, CONTENT_TYPE).is_err());
     // Small as it is kept, huge as it would be written.
@@ -393,7 +428,7 @@ fn what_counts_as_a_part_stands_in_tags() {
         ("{{", 0),
         ("{", 0),
     ] {
-        assert_eq!(parts_in_tags(text), parts, "{text}");
+        assert_eq!(Intricacy::of(text).parts, parts, "{text}");
     }
 }
 
