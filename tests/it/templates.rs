@@ -83,7 +83,7 @@ fn an_alert_that_a_template_fails_for_goes_out_and_the_place_is_told() {
     assert_eq!(told, [("template-failed".to_owned(), subject, "ill".to_owned())]);
     let said = bed.at("siem").deliveries().last().unwrap().json();
     let note = said["data"]["note"].as_str().unwrap().to_owned();
-    let why = "template, line 2, column 16: undefined value: `data.note` is undefined";
+    let why = "template, line 2, column 14: undefined value: `data.note` is undefined";
     assert!(note.contains("Receiver `itsm`") && note.contains(why), "{note}");
     // The template holds for that one: it has a note.
     let last = bed.at("itsm").deliveries().last().unwrap().clone();

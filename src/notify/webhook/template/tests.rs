@@ -338,7 +338,6 @@ fn faults_hold_nothing_of_the_log() {
         "{{ range(data.hits[0].client) }}",
         "{{ data.hits[0].client | map(data.hits[0].client) }}",
         "{{ data.hits | select(data.hits[0].client) | list }}",
-        "{{ [data.hits[0].client] | join({data.hits[0].client: 1}) }}",
         "\"{{ data.hits[0].client }}\"",
         "{% set x = \"{\" ~ data.hits[0].client %}{{ x }}]",
     ] {
@@ -370,9 +369,9 @@ fn nothing_is_too_deep() {
         let _either = made(&most, CONTENT_TYPE);
         let _either = made(&most.replace("{{ x }}", "{{ x == x }} {{ x ~ x }}"), "text/plain");
         let more = format!("{{% set x = [] %}}{}{{{{ x }}}}", one.repeat(n + 1));
-        assert!(problem(&more).message.contains("1,000 brackets"), "{one}");
+        assert!(problem(&more).message.contains("500 brackets"), "{one}");
     }
-    let open = format!("{{{{ {}1{} }}}}", "(".repeat(900), ")".repeat(900));
+    let open = format!("{{{{ {}1{} }}}}", "(".repeat(400), ")".repeat(400));
     assert!(problem(&open).message.contains("syntax error"));
     let many = format!("{{{{ {}1 }}}}", "not ".repeat(15_000));
     let _either = Template::compile(&many, &BTreeMap::new(), CONTENT_TYPE);
