@@ -1,4 +1,4 @@
-//! The text of a case: what a desk shows of an alert. [`parts`] says what there is to say, in order; a desk that takes plain
+//! The text of a case: what a desk shows of an alert. `parts` says what there is to say, in order; a desk that takes plain
 //! text gets it from [`text`], one that takes a document builds that from the parts.
 
 use super::content::{self, Table};

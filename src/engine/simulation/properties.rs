@@ -24,12 +24,12 @@ fn cases(world: &World, broken: &mut Vec<String>) {
     let committed = world.oracle.committed();
     for desk in world.desks.names() {
         let cases = world.desks.cases(desk);
-        let texts: Vec<String> = cases
+        let texts: Vec<Vec<String>> = cases
             .iter()
-            .flat_map(|case| {
+            .map(|case| {
                 let own =
                     if case.text.is_empty() { case.record.to_string() } else { case.text.clone() };
-                case.notes.iter().cloned().chain([own])
+                case.notes.iter().cloned().chain([own]).collect()
             })
             .collect();
         let mut last: BTreeMap<&str, &Alert> = BTreeMap::new();
@@ -51,15 +51,17 @@ fn cases(world: &World, broken: &mut Vec<String>) {
             // The alert after it names it as the one before.
             let before = format!("the one before was {}", alert.id);
             let names = |text: &&String| text.contains(&alert.id) && !text.contains(&before);
-            let times = texts.iter().filter(names).count();
-            if times == 0 {
+            let times = texts.iter().map(|texts| texts.iter().filter(names).count());
+            // Twice only if the answer to a note is lost and a person closes that case before it is asked for.
+            let most = times.max().unwrap_or(0);
+            if most == 0 {
                 broken.push(format!(
                     "P12: {desk} was never told {} ({})",
                     alert.id, alert.rule.title
                 ));
             }
-            if times > 1 && desks::tells_once(desk) {
-                broken.push(format!("P12: {desk} was told {} {times} times", alert.id));
+            if most > 1 && desks::tells_once(desk) {
+                broken.push(format!("P12: {desk} was told {} {most} times", alert.id));
             }
         }
         for case in cases.iter().filter(|case| case.open) {

@@ -34,7 +34,7 @@ pub const MAX_HEADERS: usize = 32;
 /// What rendering may cost, in the engine's units: an instruction each, or 64 bytes. Fifty times what the largest alert takes.
 pub const FUEL: u64 = 1_000_000;
 /// Brackets, filters and commas in a template's tags.
-pub const MAX_PARTS: usize = 1_000;
+pub const MAX_PARTS: usize = 500;
 /// `elif` in a template.
 pub const MAX_ELIFS: usize = 100;
 /// Words and signs in one tag.

@@ -6,8 +6,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Parameters that do something only where another has its last value.
-const WITH: [(&str, &str); 3] = [
+const WITH: [(&str, &str); 4] = [
     ("auditTableTotalRetentionDays", "configureAuditTable"),
+    ("pagerdutyUrl", "receivers"),
     ("principalType", "principalId"),
     ("vnetAddressPrefix", "networkMode"),
 ];

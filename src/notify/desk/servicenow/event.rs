@@ -6,6 +6,7 @@ use super::{MAX_TEXT, Settings};
 use crate::notify::exchange::{Act, Ask, Method};
 use crate::notify::limits::{self, Unit};
 use crate::notify::plain::{self, Place};
+use crate::notify::wording;
 use crate::watch::own;
 use serde_json::{Value as Json, json};
 
@@ -34,6 +35,11 @@ pub(super) fn ask(settings: &Settings, about: &About<'_>, closes: bool) -> Ask {
     Ask::json(act, Method::Post, PATH.to_owned(), &body)
 }
 
+/// What sort of event it is: it must have a name.
+fn type_of<'n>(title: &'n str, rule: &'n str) -> &'n str {
+    [title, rule].into_iter().find(|name| !name.is_empty()).unwrap_or("alert")
+}
+
 fn record(settings: &Settings, about: &About<'_>, closes: bool) -> Json {
     let alert = about.alert;
     let name = |text: &str| limits::clean(text, MAX_NAME);
@@ -56,7 +62,7 @@ fn record(settings: &Settings, about: &About<'_>, closes: bool) -> Json {
         "node": place(about, MAX_NAME),
         "resource": if own::is_own(alert) { "hsmwatch" } else { "Azure Cloud HSM" },
         "metric_name": name(&alert.rule.id),
-        "type": name(crate::notify::wording::title(alert)),
+        "type": type_of(&name(wording::title(alert)), &name(&alert.rule.id)),
         "message_key": about.key(),
         "severity": severity,
         "description": format!("{title}\n\n{text}"),

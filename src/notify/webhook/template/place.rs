@@ -60,7 +60,7 @@ pub(super) const BAD_CONTENT_TYPE: What = (
 );
 pub(super) const TOO_LONG: What = ("the template is longer than 64 KB", None);
 pub(super) const TOO_INTRICATE: What = (
-    "there are more than 1,000 brackets, filters and commas in its tags",
+    "there are more than 500 brackets, filters and commas in its tags",
     Some("write lists with a loop, and what stays the same outside of tags"),
 );
 pub(super) const TAG_TOO_INTRICATE: What =
