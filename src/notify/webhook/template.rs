@@ -34,11 +34,11 @@ pub const MAX_HEADERS: usize = 32;
 /// What rendering may cost, in the engine's units: an instruction each, or 64 bytes. Fifty times what the largest alert takes.
 pub const FUEL: u64 = 1_000_000;
 /// Brackets, filters and commas in a template's tags.
-pub const MAX_PARTS: usize = 500;
+pub const MAX_PARTS: usize = 200;
 /// `elif` in a template.
-pub const MAX_ELIFS: usize = 100;
+pub const MAX_ELIFS: usize = 50;
 /// Words and signs in one tag.
-pub const MAX_WORDS: usize = 500;
+pub const MAX_WORDS: usize = 200;
 /// How deeply it may nest while it runs.
 const RECURSION: usize = 100;
 /// The name of the body's template; headers' have their own names after it.

@@ -60,13 +60,13 @@ pub(super) const BAD_CONTENT_TYPE: What = (
 );
 pub(super) const TOO_LONG: What = ("the template is longer than 64 KB", None);
 pub(super) const TOO_INTRICATE: What = (
-    "there are more than 500 brackets, filters and commas in its tags",
+    "there are more than 200 brackets, filters and commas in its tags",
     Some("write lists with a loop, and what stays the same outside of tags"),
 );
 pub(super) const TAG_TOO_INTRICATE: What =
-    ("there is a tag with more than 500 words and signs", Some("write it as several"));
+    ("there is a tag with more than 200 words and signs", Some("write it as several"));
 pub(super) const TOO_MANY_BRANCHES: What =
-    ("there are more than 100 times `elif`", Some("look it up in a list or a map"));
+    ("there are more than 50 times `elif`", Some("look it up in a list or a map"));
 pub(super) const HEADER_TOO_LONG: What = ("the header's template is longer than 4 KB", None);
 pub(super) const TOO_MANY_HEADERS: What = ("there are more than 32 headers", None);
 pub(super) const BAD_HEADER_NAME: What = (
