@@ -25,7 +25,7 @@ pub use time::{
     DAY, HOUR, MAX_DATETIME, MICROSECOND, MILLISECOND, MINUTE, SECOND, UNIX_EPOCH, format_datetime,
     format_timespan, parse_datetime, parse_timespan,
 };
-pub use value::{Decimal, Type, Value};
+pub use value::{Decimal, Guid, Type, Value};
 
 /// Parses and binds a query against the tables of `catalog`.
 ///

@@ -86,11 +86,31 @@ impl fmt::Display for Type {
     }
 }
 
-/// A decimal number: `digits / 10^scale`.
+/// A decimal number: `digits / 10^scale`. Rare, so it is kept elsewhere: every value of every row is as large as
+/// the largest kind.
+#[derive(Clone, Debug)]
+pub struct Decimal(Arc<Parts>);
+
 #[derive(Clone, Copy, Debug)]
-pub struct Decimal {
+struct Parts {
     digits: i128,
     scale: u32,
+}
+
+/// 128 bits, big-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Guid([u8; 16]);
+
+impl From<u128> for Guid {
+    fn from(bits: u128) -> Self {
+        Self(bits.to_be_bytes())
+    }
+}
+
+impl From<Guid> for u128 {
+    fn from(guid: Guid) -> Self {
+        Self::from_be_bytes(guid.0)
+    }
 }
 
 impl Decimal {
@@ -104,22 +124,26 @@ impl Decimal {
             return None;
         }
         let digits = format!("{whole}{fraction}").parse().ok()?;
-        Some(Self { digits, scale: u32::try_from(fraction.len()).ok()? })
+        Some(Self::of(digits, u32::try_from(fraction.len()).ok()?))
+    }
+
+    fn of(digits: i128, scale: u32) -> Self {
+        Self(Arc::new(Parts { digits, scale }))
     }
 
     pub(crate) fn from_long(value: i64) -> Self {
-        Self { digits: i128::from(value), scale: 0 }
+        Self::of(i128::from(value), 0)
     }
 
-    pub(crate) fn to_real(self) -> f64 {
-        self.to_string().parse().unwrap_or(num::wide_to_real(self.digits))
+    pub(crate) fn to_real(&self) -> f64 {
+        self.to_string().parse().unwrap_or(num::wide_to_real(self.0.digits))
     }
 
-    fn compare(self, other: Self) -> Ordering {
-        let scale = self.scale.max(other.scale);
+    fn compare(&self, other: &Self) -> Ordering {
+        let scale = self.0.scale.max(other.0.scale);
         let up =
-            |d: Self| 10_i128.checked_pow(scale - d.scale).and_then(|p| d.digits.checked_mul(p));
-        match (up(self), up(other)) {
+            |d: Parts| 10_i128.checked_pow(scale - d.scale).and_then(|p| d.digits.checked_mul(p));
+        match (up(*self.0), up(*other.0)) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => self.to_real().total_cmp(&other.to_real()),
         }
@@ -128,15 +152,16 @@ impl Decimal {
 
 impl PartialEq for Decimal {
     fn eq(&self, other: &Self) -> bool {
-        self.compare(*other) == Ordering::Equal
+        self.compare(other) == Ordering::Equal
     }
 }
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.digits < 0 { "-" } else { "" };
-        let scale = usize::try_from(self.scale).unwrap_or(0);
-        let digits = format!("{:0>width$}", self.digits.unsigned_abs(), width = scale + 1);
+        let Parts { digits, scale } = *self.0;
+        let sign = if digits < 0 { "-" } else { "" };
+        let scale = usize::try_from(scale).unwrap_or(0);
+        let digits = format!("{:0>width$}", digits.unsigned_abs(), width = scale + 1);
         let (whole, fraction) =
             digits.split_at_checked(digits.len() - scale).unwrap_or((&digits, ""));
         let dot = if fraction.is_empty() { "" } else { "." };
@@ -167,8 +192,8 @@ pub enum Value {
     Timespan(i64),
     /// JSON that is not null.
     Dynamic(Arc<Json>),
-    /// As a big-endian number.
-    Guid(u128),
+    /// 128 bits.
+    Guid(Guid),
 }
 
 impl From<&str> for Value {
@@ -288,12 +313,12 @@ impl Value {
                 a.cmp(b)
             }
             (Self::Guid(a), Self::Guid(b)) => a.cmp(b),
-            (Self::Decimal(a), Self::Decimal(b)) => a.compare(*b),
+            (Self::Decimal(a), Self::Decimal(b)) => a.compare(b),
             (Self::Decimal(a), b) if b.as_long().is_some() => {
-                a.compare(Decimal::from_long(b.as_long().unwrap_or(0)))
+                a.compare(&Decimal::from_long(b.as_long().unwrap_or(0)))
             }
             (a, Self::Decimal(b)) if a.as_long().is_some() => {
-                Decimal::from_long(a.as_long().unwrap_or(0)).compare(*b)
+                Decimal::from_long(a.as_long().unwrap_or(0)).compare(b)
             }
             (a, b) => match (a.as_long(), b.as_long(), a.as_real(), b.as_real()) {
                 (Some(a), Some(b), ..) => a.cmp(&b),
@@ -349,7 +374,7 @@ pub(crate) enum Key {
     Text(Arc<str>),
     Datetime(i64),
     Timespan(i64),
-    Guid(u128),
+    Guid(Guid),
 }
 
 impl fmt::Display for Value {
@@ -389,9 +414,9 @@ fn real_text(value: f64) -> String {
     format!("{digits}E{sign}{:02}", exponent.abs())
 }
 
-fn guid_text(value: u128) -> String {
+fn guid_text(value: Guid) -> String {
     let mut out = String::with_capacity(36);
-    for (i, digit) in format!("{value:032x}").chars().enumerate() {
+    for (i, digit) in format!("{:032x}", u128::from(value)).chars().enumerate() {
         if matches!(i, 8 | 12 | 16 | 20) {
             out.push('-');
         }
@@ -401,7 +426,17 @@ fn guid_text(value: u128) -> String {
 }
 
 /// Reads a guid, with or without its dashes.
-pub(crate) fn parse_guid(text: &str) -> Option<u128> {
+pub(crate) fn parse_guid(text: &str) -> Option<Guid> {
     let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
-    (digits.len() == 32).then(|| u128::from_str_radix(&digits, 16).ok()).flatten()
+    (digits.len() == 32).then(|| u128::from_str_radix(&digits, 16).ok().map(Guid::from)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_three_words() {
+        assert_eq!(size_of::<Value>(), 24);
+    }
 }

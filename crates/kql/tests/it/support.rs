@@ -29,7 +29,7 @@ pub(crate) fn typed() -> MemoryTables {
         Value::from_json(
             serde_json::json!({"family": "Standard", "n": 3, "list": [1, 2], "null": null}),
         ),
-        Value::Guid(1),
+        Value::Guid(1.into()),
         Value::Decimal(kql::Decimal::parse("1.5").unwrap()),
     ];
     let empty: Row = full.iter().map(|_| Value::Null).collect();
