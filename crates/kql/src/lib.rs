@@ -4,8 +4,10 @@ mod aggregates;
 mod ast;
 mod bind;
 mod diagnostics;
+mod explain;
 mod functions;
 mod lexer;
+mod needs;
 mod num;
 mod ops;
 mod outline;
@@ -18,6 +20,8 @@ mod value;
 pub use diagnostics::{
     BAD_LITERAL, Diagnostic, Diagnostics, Severity, Span, TOO_COMPLEX, UNSUPPORTED,
 };
+pub use explain::{Stage, Stages};
+pub use needs::{Bounds, Wanted};
 pub use outline::{ClockCall, Outline, OutlineOperator, outline};
 pub use plan::{Limits, Plan, Rows, RunError};
 pub use schema::{Catalog, Column, MemoryTables, Row, Scan, ScanError, Schema, Tables};

@@ -2,15 +2,21 @@
 
 use crate::aggregates::Factory;
 use crate::ast::JoinKind;
+use crate::diagnostics::Span;
+use crate::explain::Stages;
 use crate::functions::Eval;
 use crate::functions::text_ops::fold;
+use crate::needs::Needs;
 use crate::ops;
 use crate::schema::{Row, ScanError, Schema, Tables};
 use crate::value::{Key, Type, Value};
-use std::cell::{Cell, OnceCell};
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
+use std::slice;
 use std::sync::Arc;
 
 /// A scalar expression over a row.
@@ -21,6 +27,12 @@ pub(crate) enum Expr {
     /// The value of a subquery.
     Cell(usize),
     Call(Eval, Vec<Expr>),
+    /// Of two values of one type that has an order: text, datetimes, timespans, integers.
+    Compare {
+        op: Comparison,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     And(Vec<Expr>),
     Or(Vec<Expr>),
     /// `in (subquery)`.
@@ -32,17 +44,93 @@ pub(crate) enum Expr {
     },
 }
 
+/// A comparison that the plan can look into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+impl Comparison {
+    /// The same said from the other side.
+    pub(crate) fn turned(self) -> Self {
+        match self {
+            Self::Eq | Self::Ne => self,
+            Self::Lt => Self::Gt,
+            Self::Le => Self::Ge,
+            Self::Gt => Self::Lt,
+            Self::Ge => Self::Le,
+        }
+    }
+
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Eq => order.is_eq(),
+            Self::Ne => order.is_ne(),
+            Self::Lt => order.is_lt(),
+            Self::Le => order.is_le(),
+            Self::Gt => order.is_gt(),
+            Self::Ge => order.is_ge(),
+        }
+    }
+
+    /// Equality is total, order is not: null is neither less nor more than anything.
+    fn of(self, left: &Value, right: &Value) -> Value {
+        let known = match (left.is_null(), right.is_null()) {
+            (false, false) => Some(self.holds(left.order(right))),
+            (true, true) => None,
+            _ => match self {
+                Self::Eq => Some(false),
+                Self::Ne => Some(true),
+                _ => None,
+            },
+        };
+        Value::from(known.map(Value::Bool))
+    }
+}
+
 impl Expr {
+    /// Calls `found` with every column that the value depends on.
+    pub(crate) fn columns(&self, found: &mut dyn FnMut(usize)) {
+        match self {
+            Self::Column(at) => found(*at),
+            Self::Const(_) | Self::Cell(_) => {}
+            Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) => {
+                parts.iter().for_each(|part| part.columns(found));
+            }
+            Self::Compare { left, right, .. } => {
+                left.columns(found);
+                right.columns(found);
+            }
+            Self::InCell { left, .. } => left.columns(found),
+        }
+    }
+
+    /// The value, without a copy where the row or the query has it.
+    fn look<'r>(&'r self, row: &'r [Value], run: &RunState<'_>) -> Cow<'r, Value> {
+        match self {
+            Self::Const(value) => Cow::Borrowed(value),
+            Self::Column(at) => row.get(*at).map_or(Cow::Owned(Value::Null), Cow::Borrowed),
+            other => Cow::Owned(other.eval(row, run)),
+        }
+    }
+
     pub(crate) fn eval(&self, row: &[Value], run: &RunState<'_>) -> Value {
         match self {
             Self::Const(value) => value.clone(),
             Self::Column(at) => row.get(*at).cloned().unwrap_or(Value::Null),
             Self::Cell(at) => run.cell(*at).map_or(Value::Null, |cell| cell.scalar.clone()),
             Self::Call(eval, args) => match args.as_slice() {
+                [Self::Column(at)] => eval(row.get(*at).map(slice::from_ref).unwrap_or_default()),
                 [a] => eval(&[a.eval(row, run)]),
                 [a, b] => eval(&[a.eval(row, run), b.eval(row, run)]),
                 _ => eval(&args.iter().map(|a| a.eval(row, run)).collect::<Vec<_>>()),
             },
+            Self::Compare { op, left, right } => op.of(&left.look(row, run), &right.look(row, run)),
             Self::And(parts) => logic(parts, row, run, false),
             Self::Or(parts) => logic(parts, row, run, true),
             Self::InCell { left, cell, negated, folded } => {
@@ -79,9 +167,39 @@ fn logic(parts: &[Expr], row: &[Value], run: &RunState<'_>, decisive: bool) -> V
 pub(crate) struct Node {
     pub(crate) schema: Schema,
     pub(crate) op: Op,
+    /// Where the query says so.
+    pub(crate) span: Span,
     /// Operators below, to bound recursion.
     pub(crate) depth: usize,
 }
+
+impl Node {
+    /// What it works on, in the order of the text.
+    pub(crate) fn inputs(&self) -> Vec<&Arc<Node>> {
+        match &self.op {
+            Op::Scan(_) | Op::Rows(_) | Op::Range { .. } => Vec::new(),
+            Op::Filter(input, _)
+            | Op::Project(input, _)
+            | Op::Summarize { input, .. }
+            | Op::Distinct(input)
+            | Op::Sort(input, _)
+            | Op::Top(input, ..)
+            | Op::Take(input, _)
+            | Op::Count(input)
+            | Op::Materialize(input) => vec![input],
+            Op::Join { left, right, .. } => vec![left, right],
+            Op::Union { inputs, .. } => inputs.iter().map(|(node, _)| node).collect(),
+        }
+    }
+
+    /// What tells nodes of one plan apart.
+    pub(crate) fn id(&self) -> NodeId {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+/// See [`Node::id`].
+pub(crate) type NodeId = usize;
 
 pub(crate) enum Op {
     Scan(String),
@@ -104,6 +222,8 @@ pub(crate) enum Op {
     Top(Arc<Node>, Expr, SortKey),
     Take(Arc<Node>, Expr),
     Count(Arc<Node>),
+    /// The rows are computed once and kept, however often they are read.
+    Materialize(Arc<Node>),
     Join {
         kind: JoinKind,
         left: Arc<Node>,
@@ -139,18 +259,20 @@ pub(crate) struct Subquery {
     pub(crate) set: bool,
 }
 
-/// What operators that keep rows (`sort`, `summarize`, `join`, `distinct`, `top`) may hold in all.
+/// What a run may cost: past any of it, it ends with [`RunError::Limit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Rows, groups and collected values.
+    /// Rows, groups and collected values that operators (`sort`, `summarize`, `join` …) hold in all.
     pub rows: usize,
-    /// Bytes, as a rough sum over the values held.
+    /// Bytes that they hold, as a rough sum over the values.
     pub bytes: usize,
+    /// Rows that sources (tables, `range` …) and operators that multiply rows (`join`, `mv-expand`) give in all.
+    pub work: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rows: 10_000_000, bytes: 1 << 30 }
+        Self { rows: 10_000_000, bytes: 1 << 30, work: 1_000_000_000 }
     }
 }
 
@@ -176,7 +298,7 @@ pub enum RunError {
     Limit {
         /// The operator.
         operator: &'static str,
-        /// `rows` or `bytes`.
+        /// `rows`, `bytes` or `rows of work`.
         what: &'static str,
         /// The limit.
         limit: usize,
@@ -198,10 +320,28 @@ impl fmt::Display for RunError {
                 write!(f, "a row of table `{table}` does not fit: {problem}")
             }
             Self::Limit { operator, what, limit } => {
-                write!(f, "`{operator}` would hold more than the limit of {limit} {what}")
+                write!(f, "`{operator}` would need more than the limit of {limit} {what}")
             }
             Self::Value { operator, problem } => write!(f, "`{operator}`: {problem}"),
         }
+    }
+}
+
+impl RunError {
+    /// The kind of error, for programs: `KQL010` a table cannot be read, `KQL011` a row does not fit, `KQL012` a limit,
+    /// `KQL013` a value that an operator cannot work with.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Scan { .. } => "KQL010",
+            Self::Row { .. } => "KQL011",
+            Self::Limit { .. } => "KQL012",
+            Self::Value { .. } => "KQL013",
+        }
+    }
+
+    /// The service might run it: only this engine's limits are in the way.
+    pub fn unsupported(&self) -> bool {
+        matches!(self, Self::Limit { .. })
     }
 }
 
@@ -230,17 +370,73 @@ pub(crate) struct RunState<'a> {
     limits: Limits,
     rows: Cell<usize>,
     bytes: Cell<usize>,
+    work: Cell<usize>,
     cells: Vec<OnceCell<CellValue>>,
+    materialized: RefCell<HashMap<NodeId, Rc<Vec<Row>>>>,
+    /// Rows that each node gave, where somebody asked.
+    counts: Option<RefCell<HashMap<NodeId, u64>>>,
+    pub(crate) needs: &'a Needs,
 }
 
 impl<'a> RunState<'a> {
-    pub(crate) fn new(tables: &'a dyn Tables, limits: Limits, cells: usize) -> Self {
+    pub(crate) fn new(
+        tables: &'a dyn Tables,
+        limits: Limits,
+        cells: usize,
+        needs: &'a Needs,
+        counted: bool,
+    ) -> Self {
         let cells = std::iter::repeat_with(OnceCell::new).take(cells).collect();
-        Self { tables, limits, rows: Cell::new(0), bytes: Cell::new(0), cells }
+        Self {
+            tables,
+            limits,
+            rows: Cell::new(0),
+            bytes: Cell::new(0),
+            work: Cell::new(0),
+            cells,
+            materialized: RefCell::default(),
+            counts: counted.then(RefCell::default),
+            needs,
+        }
     }
 
     fn cell(&self, at: usize) -> Option<&CellValue> {
         self.cells.get(at)?.get()
+    }
+
+    /// Counts a row that `operator` made.
+    pub(crate) fn step(&self, operator: &'static str) -> Result<(), RunError> {
+        self.work.set(self.work.get().saturating_add(1));
+        if self.work.get() > self.limits.work {
+            let limit = self.limits.work;
+            return Err(RunError::Limit { operator, what: "rows of work", limit });
+        }
+        Ok(())
+    }
+
+    /// Whether rows are counted, node by node.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counts.is_some()
+    }
+
+    pub(crate) fn count(&self, node: NodeId, rows: u64) {
+        if let Some(counts) = &self.counts {
+            *counts.borrow_mut().entry(node).or_default() += rows;
+        }
+    }
+
+    pub(crate) fn counted(&self, node: NodeId) -> Option<u64> {
+        self.counts.as_ref()?.borrow().get(&node).copied()
+    }
+
+    pub(crate) fn materialized(&self, node: NodeId) -> Option<Rc<Vec<Row>>> {
+        self.materialized.borrow().get(&node).cloned()
+    }
+
+    pub(crate) fn materialize(&self, node: NodeId, rows: Vec<Row>) -> Rc<Vec<Row>> {
+        let rows = Rc::new(rows);
+        self.materialized.borrow_mut().insert(node, Rc::clone(&rows));
+        rows
     }
 
     /// Counts what `operator` holds from now on.
@@ -273,6 +469,7 @@ pub struct Plan {
     pub(crate) tables: Vec<String>,
     pub(crate) subqueries: Vec<Subquery>,
     pub(crate) limits: Limits,
+    pub(crate) needs: Needs,
 }
 
 impl fmt::Debug for Plan {
@@ -305,24 +502,47 @@ impl Plan {
     /// The rows of the result. Rows are read as the iterator is asked for them; subqueries
     /// (`toscalar(…)`, `in (Table | …)`) run at its first step. After an error there are no more rows.
     pub fn run<'a>(&'a self, tables: &'a dyn Tables) -> Rows<'a> {
-        let state = Rc::new(RunState::new(tables, self.limits, self.subqueries.len()));
-        let mut rows: Option<Rows<'a>> = None;
+        self.start(tables, false).1
+    }
+
+    /// The rows of the result, and what will tell, once they have been read, how many rows each operator gave.
+    ///
+    /// ```
+    /// let tables = kql::MemoryTables::new();
+    /// let query = "range n from 1 to 10 step 1 | where n % 3 == 0 | top 2 by n";
+    /// let plan = kql::bind(query, &tables, 0).unwrap();
+    /// let (rows, stages) = plan.explain(&tables);
+    /// assert_eq!(rows.count(), 2);
+    /// let counts: Vec<u64> = stages.all().iter().map(|s| s.rows).collect();
+    /// assert_eq!(counts, [10, 3, 2]);
+    /// ```
+    pub fn explain<'a>(&'a self, tables: &'a dyn Tables) -> (Rows<'a>, Stages<'a>) {
+        let (state, rows) = self.start(tables, true);
+        (rows, Stages::new(self, state))
+    }
+
+    fn start<'a>(&'a self, tables: &'a dyn Tables, counted: bool) -> (Rc<RunState<'a>>, Rows<'a>) {
+        let cells = self.subqueries.len();
+        let state = Rc::new(RunState::new(tables, self.limits, cells, &self.needs, counted));
+        let shared = Rc::clone(&state);
+        let mut opened: Option<Rows<'a>> = None;
         let mut failed = false;
-        Box::new(std::iter::from_fn(move || {
+        let rows: Rows<'a> = Box::new(std::iter::from_fn(move || {
             if failed {
                 return None;
             }
-            if rows.is_none() {
+            if opened.is_none() {
                 if let Err(error) = self.fill(&state) {
                     failed = true;
                     return Some(Err(error));
                 }
-                rows = Some(ops::open(&self.root, &state));
+                opened = Some(ops::open(&self.root, &state));
             }
-            let next = rows.as_mut().and_then(Iterator::next);
+            let next = opened.as_mut().and_then(Iterator::next);
             failed = matches!(next, Some(Err(_)));
             next
-        }))
+        }));
+        (shared, rows)
     }
 
     /// Subqueries see only those before them.

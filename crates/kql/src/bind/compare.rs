@@ -1,6 +1,6 @@
 //! Comparisons, membership and arithmetic: which types meet, and what comes of it.
 
-use super::expr::made;
+use super::expr::{folded, made};
 use super::{Binder, Typed};
 use crate::ast::BinaryOp;
 use crate::diagnostics::{BAD_LITERAL, Span};
@@ -8,6 +8,7 @@ use crate::functions::conversion::to_type;
 use crate::functions::text_ops::{Test, TextOp, fold};
 use crate::functions::{Args, Eval, compile};
 use crate::num;
+use crate::plan::{Comparison, Expr};
 use crate::time;
 use crate::value::{Key, Type, Value};
 use serde_json::Value as Json;
@@ -113,6 +114,32 @@ fn symbol(op: BinaryOp) -> &'static str {
     }
 }
 
+/// The comparisons that the plan can look into.
+fn plain(op: BinaryOp, a: Type, b: Type) -> Option<Comparison> {
+    let same = a == b || (a.is_integer() && b.is_integer());
+    let equality = matches!(op, BinaryOp::Eq | BinaryOp::Ne);
+    let simple = a.is_integer() || matches!(a, Type::Datetime | Type::Timespan);
+    if !same || !(simple || equality && a == Type::String) {
+        return None;
+    }
+    Some(match op {
+        BinaryOp::Eq => Comparison::Eq,
+        BinaryOp::Ne => Comparison::Ne,
+        BinaryOp::Lt => Comparison::Lt,
+        BinaryOp::Le => Comparison::Le,
+        BinaryOp::Gt => Comparison::Gt,
+        BinaryOp::Ge => Comparison::Ge,
+        _ => return None,
+    })
+}
+
+fn compared(op: Comparison, left: Typed, right: Typed) -> Typed {
+    let span = left.span.to(right.span);
+    let (left, right) = (Box::new(left.expr), Box::new(right.expr));
+    let expr = folded(Expr::Compare { op, left, right });
+    Typed { expr, ty: Type::Bool, name: None, is_column: false, span }
+}
+
 impl Binder<'_> {
     fn undefined(&mut self, name: &str, at: Span, a: Type, b: Type) {
         let message =
@@ -128,6 +155,9 @@ impl Binder<'_> {
         right: Typed,
     ) -> Option<Typed> {
         let (a, b) = (left.ty, right.ty);
+        if let Some(op) = plain(op, a, b) {
+            return Some(compared(op, left, right));
+        }
         match op {
             BinaryOp::Text(text) => self.text_op(text, at, left, right),
             BinaryOp::Eq | BinaryOp::Ne => {

@@ -4,6 +4,7 @@ use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
 use crate::ast::{Expr as Ast, ExprKind, InOp};
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{Args, Eval, dynamic, nearest};
+use crate::needs::Needs;
 use crate::plan::{AggregateCall, Expr, Limits, Node, RunState, Subquery};
 use crate::schema::{Catalog, Scan, Schema, Tables};
 use crate::value::{Type, Value};
@@ -398,11 +399,16 @@ enum Operand {
 }
 
 /// A constant, where the parts are.
-fn folded(expr: Expr) -> Expr {
-    let (Expr::And(parts) | Expr::Or(parts)) = &expr else { return expr };
-    if parts.iter().all(|p| matches!(p, Expr::Const(_))) {
-        let value = expr.eval(&[], &RunState::new(&NoTables, Limits::default(), 0));
-        return Expr::Const(value);
+pub(super) fn folded(expr: Expr) -> Expr {
+    let constant = |part: &Expr| matches!(part, Expr::Const(_));
+    let all = match &expr {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().all(constant),
+        Expr::Compare { left, right, .. } => constant(left) && constant(right),
+        _ => false,
+    };
+    if !all {
+        return expr;
     }
-    expr
+    let needs = Needs::default();
+    Expr::Const(expr.eval(&[], &RunState::new(&NoTables, Limits::default(), 0, &needs, false)))
 }

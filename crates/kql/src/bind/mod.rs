@@ -11,6 +11,7 @@ mod shape;
 
 use crate::ast::{LetValue, Param, Statement};
 use crate::diagnostics::{Diagnostic, Diagnostics, Span, TOO_COMPLEX};
+use crate::needs::Needs;
 use crate::plan::{Expr, Limits, Node, Op, Plan, Subquery};
 use crate::schema::{Catalog, Schema};
 use crate::value::Type;
@@ -130,12 +131,14 @@ pub(crate) fn bind(
         calls: 0,
     };
     let root = binder.query(statements, Span::new(text.len(), 0));
+    let needs = root.as_ref().map(|root| Needs::of(root, &binder.subqueries)).unwrap_or_default();
     match root {
         Some(root) if binder.found.is_empty() => Ok(Plan {
             root,
             tables: binder.tables.into_iter().collect(),
             subqueries: binder.subqueries,
             limits: Limits::default(),
+            needs,
         }),
         _ => Err(Diagnostics::new(binder.found)),
     }
@@ -232,19 +235,8 @@ impl Binder<'_> {
     }
 
     fn node(&mut self, schema: Schema, op: Op, span: Span) -> Option<Arc<Node>> {
-        let depth = 1 + match &op {
-            Op::Scan(_) | Op::Rows(_) | Op::Range { .. } => 0,
-            Op::Filter(input, _)
-            | Op::Project(input, _)
-            | Op::Summarize { input, .. }
-            | Op::Distinct(input)
-            | Op::Sort(input, _)
-            | Op::Top(input, ..)
-            | Op::Take(input, _)
-            | Op::Count(input) => input.depth,
-            Op::Join { left, right, .. } => left.depth.max(right.depth),
-            Op::Union { inputs, .. } => inputs.iter().map(|(n, _)| n.depth).max().unwrap_or(0),
-        };
+        let mut node = Node { schema, op, span, depth: 0 };
+        let depth = 1 + node.inputs().iter().map(|input| input.depth).max().unwrap_or(0);
         if depth > MAX_NODES_DEEP {
             self.error(
                 TOO_COMPLEX,
@@ -253,6 +245,7 @@ impl Binder<'_> {
             );
             return None;
         }
-        Some(Arc::new(Node { schema, op, depth }))
+        node.depth = depth;
+        Some(Arc::new(node))
     }
 }

@@ -57,7 +57,13 @@ impl Binder<'_> {
                         );
                         return None;
                     };
-                    return self.source_expr(&arg.value);
+                    return match self.source_expr(&arg.value)? {
+                        Bound::Table(node) => {
+                            let schema = node.schema.clone();
+                            self.node(schema, Op::Materialize(node), name.span).map(Bound::Table)
+                        }
+                        scalar @ Bound::Scalar(_) => Some(scalar),
+                    };
                 }
                 if let Some(Entry::Function(function)) = lookup(&self.scope, &name.name) {
                     return self.call_let(&function, name, args, None);

@@ -71,6 +71,9 @@ pub(super) fn run<'a>(
             if let Some((row, hits, next)) = &mut pending {
                 if let Some(hit) = hits.get(*next).and_then(|at| held.rows.get(*at)) {
                     *next += 1;
+                    if let Err(error) = run.step("join") {
+                        return Some(Err(error));
+                    }
                     let mut out = row.clone();
                     out.extend(pick(hit));
                     return Some(Ok(out));

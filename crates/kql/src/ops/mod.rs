@@ -16,13 +16,28 @@ use std::rc::Rc;
 
 /// Starts an operator.
 pub(crate) fn open<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
+    let rows = start(node, run);
+    if !run.is_counted() {
+        return rows;
+    }
+    let (id, run) = (node.id(), Rc::clone(run));
+    run.count(id, 0);
+    Box::new(rows.inspect(move |row| run.count(id, u64::from(row.is_ok()))))
+}
+
+fn start<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
     let run = Rc::clone(run);
     match &node.op {
-        Op::Scan(table) => scan(table, &node.schema, &run),
-        Op::Rows(rows) => Box::new(
-            rows.iter().map(move |row| Ok(row.iter().map(|value| value.eval(&[], &run)).collect())),
+        Op::Scan(table) => scan(table, node, &run),
+        Op::Rows(rows) => Box::new(rows.iter().map(move |row| {
+            run.step("datatable")?;
+            Ok(row.iter().map(|value| value.eval(&[], &run)).collect())
+        })),
+        Op::Materialize(input) => deferred(move || materialize(input, &run)),
+        Op::Range { from, to, step } => Box::new(
+            range(from, to, step, &run)
+                .map(move |row| row.and_then(|row| run.step("range").map(|()| row))),
         ),
-        Op::Range { from, to, step } => range(from, to, step, &run),
         Op::Filter(input, test) => {
             let rows = open(input, &run);
             Box::new(rows.filter(move |row| row.as_ref().map_or(true, |row| test.test(row, &run))))
@@ -121,9 +136,36 @@ fn whole(count: &Expr, operator: &'static str, run: &RunState<'_>) -> Result<usi
     Ok(num::long_to_len(value).unwrap_or(0))
 }
 
-fn scan<'a>(table: &'a str, schema: &'a Schema, run: &Rc<RunState<'a>>) -> Rows<'a> {
-    let tables = run.tables;
-    Box::new(tables.scan(table).map(move |row| {
+/// The rows of `input`, kept from when they are first asked for.
+fn materialize<'a>(input: &'a Node, run: &Rc<RunState<'a>>) -> Result<Rows<'a>, RunError> {
+    let rows = if let Some(rows) = run.materialized(input.id()) {
+        rows
+    } else {
+        let mut rows = Vec::new();
+        for row in open(input, run) {
+            let row = row?;
+            run.hold("materialize", 1, crate::plan::row_size(&row))?;
+            rows.push(row);
+        }
+        run.materialize(input.id(), rows)
+    };
+    let mut at = 0;
+    Ok(Box::new(std::iter::from_fn(move || {
+        let row = rows.get(at)?.clone();
+        at += 1;
+        Some(Ok(row))
+    })))
+}
+
+fn scan<'a>(table: &'a str, node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
+    let (tables, schema) = (run.tables, &node.schema);
+    let rows = match run.needs.scan(node) {
+        Some(wanted) => tables.scan_for(table, wanted),
+        None => tables.scan(table),
+    };
+    let run = Rc::clone(run);
+    Box::new(rows.map(move |row| {
+        run.step("table")?;
         let row = row.map_err(|error| RunError::Scan { table: table.to_owned(), error })?;
         checked(row, schema).map_err(|problem| RunError::Row { table: table.to_owned(), problem })
     }))

@@ -284,9 +284,11 @@ fn limits_name_the_operator() {
         ("T | top 5000 by n", "top"),
         ("print n = 1 | where n in (T)", "in"),
     ] {
-        let plan = kql::bind(query, &Endless, now())
-            .unwrap()
-            .with_limits(Limits { rows: 1_000, bytes: 1 << 20 });
+        let plan = kql::bind(query, &Endless, now()).unwrap().with_limits(Limits {
+            rows: 1_000,
+            bytes: 1 << 20,
+            ..Limits::default()
+        });
         let error = plan.run(&Endless).find_map(Result::err).unwrap();
         let RunError::Limit { operator, limit, .. } = &error else { panic!("{query}: {error}") };
         assert_eq!((*operator, *limit), (wanted, 1_000), "{query}");
