@@ -79,6 +79,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn need_each(&mut self, node: &Node, columns: &[usize]) {
+        for column in columns {
+            self.need(node, *column);
+        }
+    }
+
     fn need_all(&mut self, node: &Node) {
         if let Some(columns) = self.columns.get_mut(&node.id()) {
             columns.fill(true);
@@ -103,7 +109,7 @@ impl<'a> Walk<'a> {
     fn pass_columns(&mut self, node: &Node, needed: &[usize]) {
         match &node.op {
             Op::Filter(input, test) => {
-                needed.iter().for_each(|at| self.need(input, *at));
+                self.need_each(input, needed);
                 self.need_in(input, test);
             }
             Op::Project(input, exprs) => {
@@ -113,17 +119,21 @@ impl<'a> Walk<'a> {
             }
             Op::Summarize { input, keys, calls, .. } => {
                 let args = calls.iter().flat_map(|call| &call.args);
-                keys.iter().chain(args).for_each(|expr| self.need_in(input, expr));
+                for expr in keys.iter().chain(args) {
+                    self.need_in(input, expr);
+                }
             }
             Op::Sort(input, keys) => {
-                needed.iter().for_each(|at| self.need(input, *at));
-                keys.iter().for_each(|key| self.need_in(input, &key.expr));
+                self.need_each(input, needed);
+                for key in keys {
+                    self.need_in(input, &key.expr);
+                }
             }
             Op::Top(input, _, key) => {
-                needed.iter().for_each(|at| self.need(input, *at));
+                self.need_each(input, needed);
                 self.need_in(input, &key.expr);
             }
-            Op::Take(input, _) => needed.iter().for_each(|at| self.need(input, *at)),
+            Op::Take(input, _) => self.need_each(input, needed),
             Op::Count(_) => {}
             Op::Join { kind, left, right, keys, right_columns } => {
                 for (a, b) in keys {
@@ -151,7 +161,11 @@ impl<'a> Walk<'a> {
                 }
             }
             // Whatever is not said to need less needs all.
-            _ => node.inputs().into_iter().for_each(|input| self.need_all(input)),
+            _ => {
+                for input in node.inputs() {
+                    self.need_all(input);
+                }
+            }
         }
     }
 
@@ -216,7 +230,11 @@ impl<'a> Walk<'a> {
 /// Adds what a test says of datetime columns and constants.
 fn collect(test: &Expr, input: &Node, bounds: &mut Vec<Bounds>) {
     match test {
-        Expr::And(parts) => parts.iter().for_each(|part| collect(part, input, bounds)),
+        Expr::And(parts) => {
+            for part in parts {
+                collect(part, input, bounds);
+            }
+        }
         Expr::Compare { op, left, right, .. } => {
             let (column, op, ticks) = match (&**left, &**right) {
                 (Expr::Column(at), Expr::Const(Value::Datetime(ticks))) => (*at, *op, *ticks),

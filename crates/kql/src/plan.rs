@@ -100,7 +100,9 @@ impl Expr {
             Self::Column(at) => found(*at),
             Self::Const(_) | Self::Cell(_) => {}
             Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) => {
-                parts.iter().for_each(|part| part.columns(found));
+                for part in parts {
+                    part.columns(found);
+                }
             }
             Self::Compare { left, right, .. } => {
                 left.columns(found);
