@@ -21,7 +21,7 @@ pub use diagnostics::{
     BAD_LITERAL, Diagnostic, Diagnostics, Severity, Span, TOO_COMPLEX, UNSUPPORTED,
 };
 pub use explain::{Stage, Stages};
-pub use needs::{Bounds, Wanted};
+pub use needs::{Bounds, Texts, Wanted};
 pub use outline::{ClockCall, Outline, OutlineOperator, outline};
 pub use plan::{Limits, Plan, Rows, RunError};
 pub use schema::{Catalog, Column, MemoryTables, Row, Scan, ScanError, Schema, Tables};

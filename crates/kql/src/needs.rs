@@ -1,11 +1,11 @@
-//! What a plan needs of the tables it reads: which columns, and which stretch of a datetime column.
+//! What a plan needs of the tables it reads: which columns, and which rows.
 //!
 //! A table may leave out the rest. It need not: what it gives too much of is dropped by the operators anyway.
 
 use crate::ast::JoinKind;
 use crate::plan::{Comparison, Expr, Node, NodeId, Op, Subquery};
 use crate::value::{Type, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What a query needs of a table, see [`Tables::scan_for`](crate::Tables::scan_for).
@@ -15,9 +15,20 @@ pub struct Wanted {
     pub columns: Vec<bool>,
     /// Rows outside of any of these bounds do not matter.
     pub bounds: Vec<Bounds>,
+    /// Rows whose text is none of these do not matter.
+    pub texts: Vec<Texts>,
 }
 
-/// A stretch of a datetime column: from the first tick to before the last.
+/// What a string column has to be for a row to matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// Place of the column.
+    pub column: usize,
+    /// One of these, as they are.
+    pub any_of: Arc<HashSet<Arc<str>>>,
+}
+
+/// A stretch of a datetime column; a row whose value is null does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Place of the column.
@@ -34,15 +45,16 @@ pub(crate) struct Needs(HashMap<NodeId, Wanted>);
 
 impl Needs {
     pub(crate) fn of(root: &Arc<Node>, subqueries: &[Subquery]) -> Self {
-        let mut walk = Walk { columns: BTreeMap::new(), bounds: HashMap::new(), order: Vec::new() };
+        let mut walk =
+            Walk { order: Vec::new(), columns: HashMap::new(), conditions: HashMap::new() };
         // Every node after all that read it: what they need is known when its turn comes.
         walk.visit(root);
         walk.need_all(root);
-        walk.agree(root, Vec::new());
+        walk.agree(root, Conditions::default());
         for subquery in subqueries {
             walk.visit(&subquery.node);
             walk.need(&subquery.node, 0);
-            walk.agree(&subquery.node, Vec::new());
+            walk.agree(&subquery.node, Conditions::default());
         }
         walk.spread();
         Self(walk.wanted())
@@ -56,9 +68,16 @@ impl Needs {
 struct Walk<'a> {
     /// The nodes, inputs before those that read them.
     order: Vec<&'a Arc<Node>>,
-    columns: BTreeMap<NodeId, Vec<bool>>,
-    /// For each node, the bounds that all of its readers agree to.
-    bounds: HashMap<NodeId, Vec<Bounds>>,
+    columns: HashMap<NodeId, Vec<bool>>,
+    /// For each node, what rows have to be for any of its readers.
+    conditions: HashMap<NodeId, Conditions>,
+}
+
+/// What a row has to be: all of it.
+#[derive(Clone, Default)]
+struct Conditions {
+    bounds: Vec<Bounds>,
+    texts: Vec<Texts>,
 }
 
 impl<'a> Walk<'a> {
@@ -101,7 +120,7 @@ impl<'a> Walk<'a> {
             let needed: Vec<usize> =
                 needed.iter().enumerate().filter(|(_, n)| **n).map(|(at, _)| at).collect();
             self.pass_columns(node, &needed);
-            self.pass_bounds(node);
+            self.pass_conditions(node);
             self.order.push(node);
         }
     }
@@ -170,109 +189,157 @@ impl<'a> Walk<'a> {
     }
 
     /// Tells the inputs which rows this node drops anyway.
-    fn pass_bounds(&mut self, node: &Node) {
-        let mut own = self.bounds.remove(&node.id()).unwrap_or_default();
+    fn pass_conditions(&mut self, node: &Node) {
+        let mut own = self.conditions.remove(&node.id()).unwrap_or_default();
         match &node.op {
             Op::Scan(_) => {
-                self.bounds.insert(node.id(), own);
+                self.conditions.insert(node.id(), own);
             }
             Op::Filter(input, test) => {
-                collect(test, input, &mut own);
+                own.add(test, input);
                 self.agree(input, own);
             }
             Op::Sort(input, _) => self.agree(input, own),
             // Columns that are passed on as they are.
             Op::Project(input, exprs) => {
-                let passed = own.into_iter().filter_map(|bounds| match exprs.get(bounds.column) {
-                    Some(Expr::Column(column)) => Some(Bounds { column: *column, ..bounds }),
+                let passed = own.moved(|at| match exprs.get(at) {
+                    Some(Expr::Column(column)) => Some(*column),
                     _ => None,
                 });
-                let passed = merged(passed);
                 self.agree(input, passed);
+            }
+            Op::Union { inputs, .. } => {
+                for (input, places) in inputs {
+                    let passed = own.moved(|at| places.get(at).copied().flatten());
+                    self.agree(input, passed);
+                }
             }
             _ => {
                 for input in node.inputs() {
-                    self.agree(input, Vec::new());
+                    self.agree(input, Conditions::default());
                 }
             }
         }
     }
 
-    /// A node that several read has the widest bounds of them all.
-    fn agree(&mut self, node: &Node, bounds: Vec<Bounds>) {
-        let Some(known) = self.bounds.get_mut(&node.id()) else {
-            self.bounds.insert(node.id(), bounds);
-            return;
-        };
-        known.retain_mut(|k| {
-            let other = bounds.iter().find(|b| b.column == k.column);
-            other.is_some_and(|other| {
-                k.from = k.from.min(other.from);
-                k.last = k.last.max(other.last);
+    /// A node that several read has to give what any of them looks at.
+    fn agree(&mut self, node: &Node, conditions: Conditions) {
+        match self.conditions.get_mut(&node.id()) {
+            Some(known) => known.widen(&conditions),
+            None => {
+                self.conditions.insert(node.id(), conditions);
+            }
+        }
+    }
+
+    fn wanted(mut self) -> HashMap<NodeId, Wanted> {
+        let scans = self.order.iter().filter(|node| matches!(node.op, Op::Scan(_)));
+        scans
+            .map(|node| {
+                let columns = self.columns.remove(&node.id()).unwrap_or_default();
+                let Conditions { bounds, texts } =
+                    self.conditions.remove(&node.id()).unwrap_or_default();
+                (node.id(), Wanted { columns, bounds, texts })
+            })
+            .collect()
+    }
+}
+
+impl Conditions {
+    /// Adds what a test says of columns and constants.
+    fn add(&mut self, test: &Expr, input: &Node) {
+        let is =
+            |column: usize, ty: Type| input.schema.columns.get(column).is_some_and(|c| c.ty == ty);
+        match test {
+            Expr::And(parts) => {
+                for part in parts {
+                    self.add(part, input);
+                }
+            }
+            Expr::InTexts { left, texts, negated: false, folded: false } => {
+                if let Expr::Column(column) = **left
+                    && is(column, Type::String)
+                {
+                    self.texts.push(Texts { column, any_of: Arc::clone(texts) });
+                }
+            }
+            Expr::Compare { op, left, right } => {
+                let (column, op, constant) = match (&**left, &**right) {
+                    (Expr::Column(at), Expr::Const(value)) => (*at, *op, value),
+                    (Expr::Const(value), Expr::Column(at)) => (*at, op.turned(), value),
+                    _ => return,
+                };
+                match constant {
+                    Value::Datetime(ticks) if is(column, Type::Datetime) => {
+                        if let Some((from, last)) = stretch(op, *ticks) {
+                            self.narrow(Bounds { column, from, last });
+                        }
+                    }
+                    Value::String(text) if op == Comparison::Eq && is(column, Type::String) => {
+                        let any_of = Arc::new(HashSet::from([Arc::clone(text)]));
+                        self.texts.push(Texts { column, any_of });
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn narrow(&mut self, one: Bounds) {
+        match self.bounds.iter_mut().find(|b| b.column == one.column) {
+            Some(known) => {
+                known.from = known.from.max(one.from);
+                known.last = known.last.min(one.last);
+            }
+            None => self.bounds.push(one),
+        }
+    }
+
+    /// Lets through what either lets through.
+    fn widen(&mut self, other: &Self) {
+        self.bounds.retain_mut(|known| {
+            let met = other.bounds.iter().find(|b| b.column == known.column);
+            met.is_some_and(|met| {
+                known.from = known.from.min(met.from);
+                known.last = known.last.max(met.last);
+                true
+            })
+        });
+        self.texts.retain_mut(|known| {
+            let met = other.texts.iter().find(|t| t.column == known.column);
+            met.is_some_and(|met| {
+                known.any_of = Arc::new(known.any_of.union(&met.any_of).cloned().collect());
                 true
             })
         });
     }
 
-    fn wanted(mut self) -> HashMap<NodeId, Wanted> {
-        let mut all = HashMap::new();
-        for node in self.order {
-            if matches!(node.op, Op::Scan(_)) {
-                let columns = self.columns.remove(&node.id()).unwrap_or_default();
-                let bounds = self.bounds.remove(&node.id()).unwrap_or_default();
-                all.insert(node.id(), Wanted { columns, bounds });
+    /// The same of the columns that are at another place in the input.
+    fn moved(&self, place: impl Fn(usize) -> Option<usize>) -> Self {
+        let mut moved = Self::default();
+        for bounds in &self.bounds {
+            if let Some(column) = place(bounds.column) {
+                moved.narrow(Bounds { column, ..*bounds });
             }
         }
-        all
+        for texts in &self.texts {
+            if let Some(column) = place(texts.column) {
+                moved.texts.push(Texts { column, any_of: Arc::clone(&texts.any_of) });
+            }
+        }
+        moved
     }
 }
 
-/// Adds what a test says of datetime columns and constants.
-fn collect(test: &Expr, input: &Node, bounds: &mut Vec<Bounds>) {
-    match test {
-        Expr::And(parts) => {
-            for part in parts {
-                collect(part, input, bounds);
-            }
-        }
-        Expr::Compare { op, left, right, .. } => {
-            let (column, op, ticks) = match (&**left, &**right) {
-                (Expr::Column(at), Expr::Const(Value::Datetime(ticks))) => (*at, *op, *ticks),
-                (Expr::Const(Value::Datetime(ticks)), Expr::Column(at)) => {
-                    (*at, op.turned(), *ticks)
-                }
-                _ => return,
-            };
-            if input.schema.columns.get(column).is_none_or(|c| c.ty != Type::Datetime) {
-                return;
-            }
-            let (from, last) = match op {
-                Comparison::Eq => (ticks, ticks),
-                Comparison::Lt => (i64::MIN, ticks.saturating_sub(1)),
-                Comparison::Le => (i64::MIN, ticks),
-                Comparison::Gt => (ticks.saturating_add(1), i64::MAX),
-                Comparison::Ge => (ticks, i64::MAX),
-                Comparison::Ne => return,
-            };
-            narrow(bounds, Bounds { column, from, last });
-        }
-        _ => {}
+/// The ticks for which a comparison with `ticks` may hold.
+fn stretch(op: Comparison, ticks: i64) -> Option<(i64, i64)> {
+    match op {
+        Comparison::Eq => Some((ticks, ticks)),
+        Comparison::Lt => Some((i64::MIN, ticks.saturating_sub(1))),
+        Comparison::Le => Some((i64::MIN, ticks)),
+        Comparison::Gt => Some((ticks.saturating_add(1), i64::MAX)),
+        Comparison::Ge => Some((ticks, i64::MAX)),
+        Comparison::Ne => None,
     }
-}
-
-fn narrow(all: &mut Vec<Bounds>, one: Bounds) {
-    match all.iter_mut().find(|b| b.column == one.column) {
-        Some(known) => {
-            known.from = known.from.max(one.from);
-            known.last = known.last.min(one.last);
-        }
-        None => all.push(one),
-    }
-}
-
-/// One entry a column.
-fn merged(all: impl Iterator<Item = Bounds>) -> Vec<Bounds> {
-    let mut found = Vec::new();
-    all.for_each(|bounds| narrow(&mut found, bounds));
-    found
 }

@@ -35,6 +35,13 @@ pub(crate) enum Expr {
     },
     And(Vec<Expr>),
     Or(Vec<Expr>),
+    /// Text `in (…)` constants; where `folded`, they and the text in lower case.
+    InTexts {
+        left: Box<Expr>,
+        texts: Arc<HashSet<Arc<str>>>,
+        negated: bool,
+        folded: bool,
+    },
     /// `in (subquery)`.
     InCell {
         left: Box<Expr>,
@@ -108,7 +115,7 @@ impl Expr {
                 left.columns(found);
                 right.columns(found);
             }
-            Self::InCell { left, .. } => left.columns(found),
+            Self::InCell { left, .. } | Self::InTexts { left, .. } => left.columns(found),
         }
     }
 
@@ -135,6 +142,15 @@ impl Expr {
             Self::Compare { op, left, right } => op.of(&left.look(row, run), &right.look(row, run)),
             Self::And(parts) => logic(parts, row, run, false),
             Self::Or(parts) => logic(parts, row, run, true),
+            Self::InTexts { left, texts, negated, folded } => {
+                let value = left.look(row, run);
+                let text = value.as_str().unwrap_or_default();
+                let found = match folded {
+                    true => texts.contains(&*fold(text)),
+                    false => texts.contains(text),
+                };
+                Value::Bool(found != *negated)
+            }
             Self::InCell { left, cell, negated, folded } => {
                 let value = left.eval(row, run);
                 let key = if *folded { Key::Text(fold(&value.text()).into()) } else { value.key() };
@@ -192,6 +208,11 @@ impl Node {
             Op::Join { left, right, .. } => vec![left, right],
             Op::Union { inputs, .. } => inputs.iter().map(|(node, _)| node).collect(),
         }
+    }
+
+    /// It, or what it works on, keeps rows for more than one reader.
+    pub(crate) fn keeps_rows(&self) -> bool {
+        matches!(self.op, Op::Materialize(_)) || self.inputs().iter().any(|node| node.keeps_rows())
     }
 
     /// What tells nodes of one plan apart.

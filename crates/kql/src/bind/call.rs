@@ -1,7 +1,9 @@
 //! Calls: of the table's functions, of aggregates, of `let` functions, and of the few that are more than a function.
 
 use super::expr::{Place, coerced, made};
-use super::{Binder, Bound, Entry, Function as LetFunction, MAX_CALLS_DEEP, Typed, lookup};
+use super::{
+    Binder, Bound, Entry, Function as LetFunction, LetTable, MAX_CALLS_DEEP, Typed, lookup,
+};
 use crate::aggregates::{self, Aggregate, Shape};
 use crate::ast::{Arg, Expr as Ast, ExprKind, Ident, ParamType};
 use crate::diagnostics::{Diagnostic, Span, TOO_COMPLEX};
@@ -607,6 +609,6 @@ impl Binder<'_> {
                 return None;
             }
         }
-        Some(Entry::Table(node))
+        Some(Entry::Table(LetTable { node, anew: None }))
     }
 }

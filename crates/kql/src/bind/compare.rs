@@ -10,10 +10,9 @@ use crate::functions::{Args, Eval, compile};
 use crate::num;
 use crate::plan::{Comparison, Expr};
 use crate::time;
-use crate::value::{Key, Type, Value};
+use crate::value::{Type, Value};
 use serde_json::Value as Json;
 use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// How two types are compared.
@@ -256,14 +255,21 @@ impl Binder<'_> {
         // Strings against constants, by far the most common, are one look-up.
         let constants: Option<Vec<Value>> = list.iter().map(|i| i.constant().cloned()).collect();
         if let (Type::String, Some(constants)) = (left.ty, constants) {
-            let shape = move |text: &str| -> Arc<str> {
+            let shape = |text: &str| -> Arc<str> {
                 if folded { Arc::from(&*fold(text)) } else { Arc::from(text) }
             };
-            let set: HashSet<Key> = flat(&constants).map(|v| Key::Text(shape(&v.text()))).collect();
-            let eval: Eval = Arc::new(move |args| {
-                Value::Bool(set.contains(&Key::Text(shape(&args.text(0)))) != negated)
+            let texts = flat(&constants).map(|value| shape(&value.text())).collect();
+            let span = list.iter().map(|item| item.span).fold(left.span, Span::to);
+            let left = Box::new(left.expr);
+            let expr = Expr::InTexts { left, texts: Arc::new(texts), negated, folded };
+            let (ty, name) = (Type::Bool, None);
+            return Some(Typed {
+                expr: super::expr::folded(expr),
+                ty,
+                name,
+                is_column: false,
+                span,
             });
-            return Some(made(eval, vec![left], Type::Bool));
         }
         let (ty, types): (Type, Vec<Type>) = (left.ty, list.iter().map(|i| i.ty).collect());
         let eval: Eval = Arc::new(move |args| {

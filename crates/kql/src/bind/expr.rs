@@ -340,7 +340,9 @@ impl Binder<'_> {
         let bound = match &ast.kind {
             ExprKind::Pipeline(pipeline) => self.pipeline_or_scalar(pipeline),
             ExprKind::Name(name) => match lookup(&self.scope, name) {
-                Some(Entry::Table(node)) => return Operand::Table(node),
+                Some(Entry::Table(table)) => {
+                    return self.read(table, ast.span).map_or(Operand::Failed, Operand::Table);
+                }
                 None if self.catalog.schema(name).is_some() => self.table(ast).map(Bound::Table),
                 _ => return Operand::Scalar,
             },
@@ -404,6 +406,7 @@ pub(super) fn folded(expr: Expr) -> Expr {
     let all = match &expr {
         Expr::And(parts) | Expr::Or(parts) => parts.iter().all(constant),
         Expr::Compare { left, right, .. } => constant(left) && constant(right),
+        Expr::InTexts { left, .. } => constant(left),
         _ => false,
     };
     if !all {

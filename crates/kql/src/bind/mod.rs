@@ -9,12 +9,13 @@ mod names;
 mod pipeline;
 mod shape;
 
-use crate::ast::{LetValue, Param, Statement};
+use crate::ast::{LetValue, Param, Pipeline, Statement};
 use crate::diagnostics::{Diagnostic, Diagnostics, Span, TOO_COMPLEX};
 use crate::needs::Needs;
 use crate::plan::{Expr, Limits, Node, Op, Plan, Subquery};
 use crate::schema::{Catalog, Schema};
 use crate::value::Type;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -55,8 +56,24 @@ impl Typed {
 #[derive(Clone)]
 enum Entry {
     Scalar(Typed),
-    Table(Arc<Node>),
+    Table(LetTable),
     Function(Rc<Function>),
+}
+
+/// A named table. It is bound anew for each of its readers, so that each of them tells it what it needs; one that is
+/// materialized, or an argument, is the same for all.
+#[derive(Clone)]
+struct LetTable {
+    node: Arc<Node>,
+    anew: Option<Rc<Anew>>,
+}
+
+struct Anew {
+    pipeline: Pipeline,
+    /// The names that were there before the table's.
+    scope: Scope,
+    /// The first reader has the node that was bound where the name was given.
+    read: Cell<bool>,
 }
 
 struct Function {
@@ -197,7 +214,9 @@ impl Binder<'_> {
                     }
                     let entry = match value {
                         LetValue::Pipeline(pipeline) => match self.pipeline_or_scalar(pipeline) {
-                            Some(Bound::Table(node)) => Some(Entry::Table(node)),
+                            Some(Bound::Table(node)) => {
+                                Some(Entry::Table(self.let_table(node, pipeline)))
+                            }
                             Some(Bound::Scalar(value)) => Some(Entry::Scalar(value)),
                             None => None,
                         },
@@ -227,6 +246,29 @@ impl Binder<'_> {
             self.error("KS005", end, "Expected: a query");
         }
         result.flatten()
+    }
+
+    fn let_table(&self, node: Arc<Node>, pipeline: &Pipeline) -> LetTable {
+        let anew = (!node.keeps_rows()).then(|| {
+            let (pipeline, scope) = (pipeline.clone(), self.scope.clone());
+            Rc::new(Anew { pipeline, scope, read: Cell::new(false) })
+        });
+        LetTable { node, anew }
+    }
+
+    /// The rows of a named table for one more reader.
+    fn read(&mut self, table: LetTable, span: Span) -> Option<Arc<Node>> {
+        let Some(anew) = table.anew.filter(|anew| anew.read.replace(true)) else {
+            return Some(table.node);
+        };
+        self.spend(span)?;
+        let outer = std::mem::replace(&mut self.scope, anew.scope.clone());
+        let bound = self.pipeline_or_scalar(&anew.pipeline);
+        self.scope = outer;
+        match bound? {
+            Bound::Table(node) => Some(node),
+            Bound::Scalar(_) => Some(table.node),
+        }
     }
 
     fn declare(&mut self, name: &str, entry: Entry) {

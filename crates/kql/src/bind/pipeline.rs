@@ -44,7 +44,7 @@ impl Binder<'_> {
                 Some(Entry::Scalar(value)) => {
                     Some(Bound::Scalar(Typed { span: ast.span, ..value }))
                 }
-                Some(Entry::Table(node)) => Some(Bound::Table(node)),
+                Some(Entry::Table(table)) => self.read(table, ast.span).map(Bound::Table),
                 _ => self.table(ast).map(Bound::Table),
             },
             ExprKind::Call { name, args } => {
@@ -104,7 +104,7 @@ impl Binder<'_> {
             };
         };
         match lookup(&self.scope, name) {
-            Some(Entry::Table(node)) => return Some(node),
+            Some(Entry::Table(table)) => return self.read(table, ast.span),
             Some(Entry::Scalar(_)) => {
                 self.error(
                     "KS106",
