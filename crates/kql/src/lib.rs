@@ -14,6 +14,7 @@ mod outline;
 mod parser;
 mod plan;
 mod schema;
+mod store;
 mod time;
 mod value;
 
@@ -25,6 +26,7 @@ pub use needs::{Bounds, Texts, Wanted};
 pub use outline::{ClockCall, Outline, OutlineOperator, outline};
 pub use plan::{Limits, Plan, Rows, RunError};
 pub use schema::{Catalog, Column, MemoryTables, Row, Scan, ScanError, Schema, Tables};
+pub use store::{ColumnTable, JsonLinesError, infer_schema, read_json_lines};
 pub use time::{
     DAY, HOUR, MAX_DATETIME, MICROSECOND, MILLISECOND, MINUTE, SECOND, UNIX_EPOCH, format_datetime,
     format_timespan, parse_datetime, parse_timespan,

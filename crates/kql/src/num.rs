@@ -5,6 +5,11 @@ pub(crate) fn long_to_real(value: i64) -> f64 {
     value as f64
 }
 
+#[expect(clippy::cast_precision_loss, reason = "JSON's whole numbers past long are reals")]
+pub(crate) fn big_to_real(value: u64) -> f64 {
+    value as f64
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a decimal shown or compared as a real rounds")]
 pub(crate) fn wide_to_real(value: i128) -> f64 {
     value as f64

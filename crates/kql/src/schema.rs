@@ -1,6 +1,7 @@
 //! Tables as the engine sees them: schemas to bind against, rows to run over.
 
 use crate::needs::Wanted;
+use crate::store::ColumnTable;
 use crate::value::{Type, Value};
 use std::collections::BTreeMap;
 
@@ -31,6 +32,24 @@ impl Schema {
     /// Where a column is.
     pub fn index(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name)
+    }
+
+    /// A row as the columns want it: values of their types, no string null.
+    pub(crate) fn fitting(&self, mut row: Row) -> Result<Row, String> {
+        if row.len() != self.columns.len() {
+            return Err(format!("{} values for {} columns", row.len(), self.columns.len()));
+        }
+        for (value, column) in row.iter_mut().zip(&self.columns) {
+            match value.ty() {
+                None => *value = column.ty.missing(),
+                Some(ty) if ty == column.ty => {}
+                Some(ty) => {
+                    let Column { name, ty: wanted } = column;
+                    return Err(format!("column `{name}` is {wanted}, the value is {ty}"));
+                }
+            }
+        }
+        Ok(row)
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -72,7 +91,13 @@ pub trait Tables: Catalog {
 /// Tables held in memory.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTables {
-    tables: BTreeMap<String, (Schema, Vec<Row>)>,
+    tables: BTreeMap<String, Held>,
+}
+
+#[derive(Clone, Debug)]
+enum Held {
+    Rows(Schema, Vec<Row>),
+    Columns(ColumnTable),
 }
 
 impl MemoryTables {
@@ -81,23 +106,43 @@ impl MemoryTables {
         Self::default()
     }
 
-    /// Adds a table, in place of one of the same name.
+    /// Adds a table of rows, in place of one of the same name. Rows are checked when they are read.
     #[must_use]
     pub fn with(mut self, name: &str, schema: Schema, rows: Vec<Row>) -> Self {
-        self.tables.insert(name.to_owned(), (schema, rows));
+        self.tables.insert(name.to_owned(), Held::Rows(schema, rows));
+        self
+    }
+
+    /// Adds a table held by columns, in place of one of the same name.
+    #[must_use]
+    pub fn with_columns(mut self, name: &str, table: ColumnTable) -> Self {
+        self.tables.insert(name.to_owned(), Held::Columns(table));
         self
     }
 }
 
 impl Catalog for MemoryTables {
     fn schema(&self, table: &str) -> Option<Schema> {
-        self.tables.get(table).map(|(schema, _)| schema.clone())
+        self.tables.get(table).map(|held| match held {
+            Held::Rows(schema, _) => schema.clone(),
+            Held::Columns(table) => table.schema().clone(),
+        })
     }
 }
 
 impl Tables for MemoryTables {
     fn scan(&self, table: &str) -> Scan<'_> {
-        let rows = self.tables.get(table).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
-        Box::new(rows.iter().cloned().map(Ok))
+        match self.tables.get(table) {
+            Some(Held::Rows(_, rows)) => Box::new(rows.iter().cloned().map(Ok)),
+            Some(Held::Columns(table)) => Box::new(table.all_rows().map(Ok)),
+            None => Box::new(std::iter::empty()),
+        }
+    }
+
+    fn scan_for(&self, table: &str, wanted: &Wanted) -> Scan<'_> {
+        match self.tables.get(table) {
+            Some(Held::Columns(table)) => Box::new(table.rows(wanted).map(Ok)),
+            _ => self.scan(table),
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::time;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A scalar type of Kusto.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +76,8 @@ impl Type {
 
     /// What a missing value of the type is.
     pub fn missing(self) -> Value {
-        if self == Self::String { Value::String(Arc::from("")) } else { Value::Null }
+        static EMPTY: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+        if self == Self::String { Value::String(Arc::clone(&EMPTY)) } else { Value::Null }
     }
 }
 

@@ -9,7 +9,6 @@ mod summarize;
 
 use crate::num;
 use crate::plan::{Expr, Node, Op, Rows, RunError, RunState};
-use crate::schema::{Row, Schema};
 use crate::value::Value;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -167,28 +166,8 @@ fn scan<'a>(table: &'a str, node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> 
     Box::new(rows.map(move |row| {
         run.step("table")?;
         let row = row.map_err(|error| RunError::Scan { table: table.to_owned(), error })?;
-        checked(row, schema).map_err(|problem| RunError::Row { table: table.to_owned(), problem })
+        schema.fitting(row).map_err(|problem| RunError::Row { table: table.to_owned(), problem })
     }))
-}
-
-/// Strings are never null, and every value has its column's type.
-fn checked(mut row: Row, schema: &Schema) -> Result<Row, String> {
-    if row.len() != schema.columns.len() {
-        return Err(format!("{} values for {} columns", row.len(), schema.columns.len()));
-    }
-    for (value, column) in row.iter_mut().zip(&schema.columns) {
-        match value.ty() {
-            None => *value = column.ty.missing(),
-            Some(ty) if ty == column.ty => {}
-            Some(ty) => {
-                return Err(format!(
-                    "column `{}` is {}, the value is {ty}",
-                    column.name, column.ty
-                ));
-            }
-        }
-    }
-    Ok(row)
 }
 
 fn range<'a>(from: &Expr, to: &Expr, step: &Expr, run: &RunState<'_>) -> Rows<'a> {

@@ -7,4 +7,5 @@ mod operators;
 mod outline;
 mod refusals;
 mod robust;
+mod store;
 mod support;

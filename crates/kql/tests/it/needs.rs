@@ -33,18 +33,19 @@ fn needs(query: &str) -> Vec<String> {
     let names = ["t", "u", "s", "x", "n"];
     let day = |ticks: i64| match ticks {
         i64::MIN | i64::MAX => String::new(),
-        _ => kql::format_datetime(ticks)[..19].to_owned(),
+        _ => kql::format_datetime(ticks).split('.').next().unwrap_or_default().to_owned(),
     };
+    let name = |at: usize| names.get(at).copied().unwrap_or_default();
     let shown = |wanted: &Wanted| {
         let columns = names.iter().zip(&wanted.columns).filter(|(_, w)| **w).map(|(n, _)| *n);
         let mut parts = vec![columns.collect::<Vec<_>>().join(" ")];
         for b in &wanted.bounds {
-            parts.push(format!("{} {}…{}", names[b.column], day(b.from), day(b.last)));
+            parts.push(format!("{} {}…{}", name(b.column), day(b.from), day(b.last)));
         }
         for t in &wanted.texts {
             let mut texts: Vec<&str> = t.any_of.iter().map(AsRef::as_ref).collect();
             texts.sort_unstable();
-            parts.push(format!("{} {}", names[t.column], texts.join(",")));
+            parts.push(format!("{} {}", name(t.column), texts.join(",")));
         }
         parts.join(" | ")
     };
