@@ -6,7 +6,7 @@ use crate::diagnostics::Span;
 use crate::explain::Stages;
 use crate::functions::Eval;
 use crate::functions::text_ops::fold;
-use crate::needs::Needs;
+use crate::needs::{Needs, Wanted};
 use crate::ops;
 use crate::schema::{Row, ScanError, Schema, Tables};
 use crate::value::{Key, Type, Value};
@@ -513,6 +513,24 @@ impl Plan {
     /// The names of the tables that a run reads, sorted.
     pub fn tables(&self) -> &[String] {
         &self.tables
+    }
+
+    /// What each read of a table needs of it.
+    pub fn reads(&self, table: &str) -> Vec<&Wanted> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let mut open: Vec<&Node> = self.subqueries.iter().map(|s| &*s.node).collect();
+        open.push(&self.root);
+        while let Some(node) = open.pop() {
+            if !seen.insert(node.id()) {
+                continue;
+            }
+            if matches!(&node.op, Op::Scan(name) if name == table) {
+                found.extend(self.needs.scan(node));
+            }
+            open.extend(node.inputs().into_iter().map(|node| &**node));
+        }
+        found
     }
 
     /// The same plan with other limits.
