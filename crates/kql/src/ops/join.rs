@@ -1,4 +1,5 @@
-//! `join` and `lookup`: the right side is held by key, the left side streams past it.
+//! `join` and `lookup`: the right side is held by key, the left side streams past it. A left side without rows, or
+//! whose every key has been met, needs no more of the right.
 
 use crate::ast::JoinKind;
 use crate::plan::{Expr, Node, Rows, RunError, RunState, row_size};
@@ -26,21 +27,49 @@ fn missing(schema: &Schema) -> Row {
     schema.columns.iter().map(|c| c.ty.missing()).collect()
 }
 
+/// The key of a row, in a buffer that is used again.
+fn fill<'a>(
+    key: &mut Vec<Key>,
+    exprs: impl Iterator<Item = &'a Expr>,
+    row: &[Value],
+    run: &RunState<'_>,
+) {
+    key.clear();
+    key.extend(exprs.map(|expr| expr.look(row, run).key()));
+}
+
 pub(super) fn run<'a>(
     kind: JoinKind,
     sides: Sides<'a>,
     run: &Rc<RunState<'a>>,
 ) -> Result<Rows<'a>, RunError> {
+    match kind {
+        JoinKind::LeftSemi => return filter(sides, true, run),
+        JoinKind::LeftAnti => return filter(sides, false, run),
+        _ => {}
+    }
+    let mut left = super::open(sides.left, run).peekable();
+    if left.peek().is_none()
+        && matches!(kind, JoinKind::InnerUnique | JoinKind::Inner | JoinKind::LeftOuter)
+    {
+        return Ok(Box::new(std::iter::empty()));
+    }
     let mut held = Held { rows: Vec::new(), matched: Vec::new(), by_key: HashMap::new() };
+    let mut key = Vec::with_capacity(sides.keys.len());
     for row in super::open(sides.right, run) {
         let row = row?;
         run.hold("join", 1, row_size(&row).saturating_mul(2))?;
-        let key = sides.keys.iter().map(|(_, k)| k.eval(&row, run).key()).collect();
-        held.by_key.entry(key).or_default().push(held.rows.len());
+        fill(&mut key, sides.keys.iter().map(|(_, k)| k), &row, run);
+        let place = held.rows.len();
+        match held.by_key.get_mut(key.as_slice()) {
+            Some(places) => places.push(place),
+            None => {
+                held.by_key.insert(key.clone(), vec![place]);
+            }
+        }
         held.rows.push(row);
         held.matched.push(false);
     }
-    let mut left = super::open(sides.left, run);
     let run = Rc::clone(run);
     let nothing = missing(&sides.right.schema);
     let mut seen: HashSet<Vec<Key>> = HashSet::new();
@@ -98,14 +127,8 @@ pub(super) fn run<'a>(
                     continue;
                 }
             };
-            let key: Vec<Key> = sides.keys.iter().map(|(k, _)| k.eval(&row, &run).key()).collect();
-            let hits = held.by_key.get(&key);
-            match kind {
-                JoinKind::LeftSemi if hits.is_some() => return Some(Ok(row)),
-                JoinKind::LeftAnti if hits.is_none() => return Some(Ok(row)),
-                JoinKind::LeftSemi | JoinKind::LeftAnti => continue,
-                _ => {}
-            }
+            fill(&mut key, sides.keys.iter().map(|(k, _)| k), &row, &run);
+            let hits = held.by_key.get(key.as_slice());
             let Some(hits) = hits else {
                 if matches!(kind, JoinKind::LeftOuter | JoinKind::FullOuter) {
                     let mut out = row;
@@ -123,15 +146,76 @@ pub(super) fn run<'a>(
                 continue;
             }
             if kind == JoinKind::InnerUnique {
-                if seen.contains(&key) {
+                if seen.contains(key.as_slice()) {
                     continue;
                 }
                 if let Err(error) = run.hold("join", 1, 64 * key.len()) {
                     return Some(Err(error));
                 }
-                seen.insert(key);
+                seen.insert(key.clone());
             }
             pending = Some((row, hits.clone(), 0));
+        }
+    })))
+}
+
+/// Left rows that are held back until it is known which of their keys the right side has. With more of them, the right
+/// side's keys are held instead.
+const FEW: usize = 4_096;
+
+/// The left rows whose key the right side has, or has not.
+fn filter<'a>(
+    sides: Sides<'a>,
+    wanted: bool,
+    run: &Rc<RunState<'a>>,
+) -> Result<Rows<'a>, RunError> {
+    let mut left = super::open(sides.left, run);
+    let mut first: Vec<(Row, Vec<Key>)> = Vec::new();
+    let mut ended = false;
+    while first.len() < FEW {
+        let Some(row) = left.next().transpose()? else {
+            ended = true;
+            break;
+        };
+        run.hold("join", 1, row_size(&row))?;
+        let mut key = Vec::with_capacity(sides.keys.len());
+        fill(&mut key, sides.keys.iter().map(|(k, _)| k), &row, run);
+        first.push((row, key));
+    }
+    let mut open: HashSet<&[Key]> = first.iter().map(|(_, key)| key.as_slice()).collect();
+    let mut met: HashSet<Vec<Key>> = HashSet::new();
+    let mut key = Vec::with_capacity(sides.keys.len());
+    if !(ended && open.is_empty()) {
+        for row in super::open(sides.right, run) {
+            fill(&mut key, sides.keys.iter().map(|(_, k)| k), &row?, run);
+            let known =
+                if ended { !open.remove(key.as_slice()) } else { met.contains(key.as_slice()) };
+            if !known {
+                run.hold("join", 1, 64 * key.len())?;
+                met.insert(key.clone());
+                if ended && open.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+    let run = Rc::clone(run);
+    let mut first = first.into_iter();
+    Ok(Box::new(std::iter::from_fn(move || {
+        for (row, key) in first.by_ref() {
+            if met.contains(&key) == wanted {
+                return Some(Ok(row));
+            }
+        }
+        loop {
+            let row = match left.next()? {
+                Ok(row) => row,
+                Err(error) => return Some(Err(error)),
+            };
+            fill(&mut key, sides.keys.iter().map(|(k, _)| k), &row, &run);
+            if met.contains(key.as_slice()) == wanted {
+                return Some(Ok(row));
+            }
         }
     })))
 }
