@@ -102,6 +102,9 @@ impl Binder<'_> {
                 }
             };
         }
+        if let Some(value) = self.window(name, args, span, place) {
+            return value;
+        }
         match name.name.as_str() {
             "toscalar" => return self.toscalar(name, args),
             "column_ifexists" | "columnifexists" => return self.column_ifexists(name, args, place),
@@ -148,7 +151,7 @@ impl Binder<'_> {
     fn unknown_function(&mut self, name: &Ident) {
         let text = &name.name;
         if known::is_function(text)
-            || matches!(text.as_str(), "row_number" | "prev" | "next" | "materialize")
+            || text == "materialize"
         {
             self.unsupported(name.span, &format!("function `{text}`"));
         } else if known::is_aggregate(text) {
@@ -165,7 +168,7 @@ impl Binder<'_> {
         }
     }
 
-    fn arity(&mut self, name: &Ident, count: usize, min: usize, max: usize) -> Option<()> {
+    pub(super) fn arity(&mut self, name: &Ident, count: usize, min: usize, max: usize) -> Option<()> {
         if (min..=max).contains(&count) {
             return Some(());
         }
@@ -451,7 +454,10 @@ impl Binder<'_> {
                 let own: Vec<String> =
                     bound.iter().filter(|b| b.is_column).filter_map(|b| b.name.clone()).collect();
                 for (at, column) in place.columns.columns.iter().enumerate() {
-                    if own.contains(&column.name) || aggregates.grouped.contains(&at) {
+                    if own.contains(&column.name)
+                        || aggregates.grouped.contains(&at)
+                        || super::window::is_hidden(&column.name)
+                    {
                         continue;
                     }
                     let (expr, name) = (Expr::Column(at), Some(column.name.clone()));
