@@ -109,7 +109,7 @@ impl Binder<'_> {
             }
             ExprKind::Name(name) => self.name(name, span, place)?,
             ExprKind::Star => {
-                self.unsupported(span, "`*` in this place");
+                self.error("KS006", span, "Missing expression");
                 return None;
             }
             ExprKind::Call { name, args } => self.call(name, args, span, place)?,

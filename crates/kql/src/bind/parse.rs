@@ -18,6 +18,8 @@ use std::sync::Arc;
 const WHOLE: &str = r"([-+]?\d+)";
 const NUMBER: &str = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)";
 
+const TIMESPAN: &str = r"(-?(?:\d+\.)?\d+:\d+(?::\d+(?:\.\d+)?)?)";
+
 /// Any value as its text.
 pub(super) fn as_text(value: Typed) -> Typed {
     if value.ty == Type::String {
@@ -96,6 +98,9 @@ impl Binder<'_> {
                 {
                     Some(("KS103", "Using * after parsing a string column is ambiguous."))
                 }
+                ParsePartKind::Text(text) if text.is_empty() => {
+                    Some((BAD_LITERAL, "A text of the pattern cannot be empty"))
+                }
                 _ => None,
             };
             if let Some((code, message)) = wrong {
@@ -132,9 +137,18 @@ impl Binder<'_> {
                         .parts
                         .get(at + 1)
                         .is_some_and(|p| matches!(p.kind, ParsePartKind::Any));
+                    let last = at + 1 == ast.parts.len();
                     let body = match (regex, ty) {
                         (true, Type::Int | Type::Long) => WHOLE,
                         (true, Type::Real | Type::Decimal) => NUMBER,
+                        (true, Type::Bool) => "((?i:true|false)|[01])",
+                        (true, Type::Guid) => "([0-9a-fA-F-]{32,36})",
+                        (true, Type::Timespan) if !last => TIMESPAN,
+                        (true, Type::Datetime | Type::Timespan | Type::Dynamic) if last => {
+                            let what = format!("a {ty} at the end of a pattern of `kind=regex`");
+                            self.unsupported(part.span, &what);
+                            return None;
+                        }
                         (true, _) => "(.*)",
                         (false, _) if !open => "(.*?)",
                         (false, Type::Int | Type::Long) => r"\s*([-+]?\d+)",
@@ -158,7 +172,8 @@ impl Binder<'_> {
                 }
             }
         }
-        if !matches!(ast.parts.last().map(|p| &p.kind), Some(ParsePartKind::Any)) {
+        // Regular expressions end where they end.
+        if !regex && !matches!(ast.parts.last().map(|p| &p.kind), Some(ParsePartKind::Any)) {
             out.push('$');
         }
         Some(out)

@@ -5,7 +5,7 @@
 
 use super::expr::{Place, coerced};
 use super::{Binder, Typed};
-use crate::ast::{Arg, Ident, Operator};
+use crate::ast::{Arg, Ident, OpKind, Operator};
 use crate::diagnostics::{Diagnostic, NOT_SERIALIZED, Span};
 use crate::num;
 use crate::plan::stages::{Split, Window};
@@ -63,6 +63,11 @@ pub(super) fn is_ordered(op: &Op) -> bool {
     }
 }
 
+/// `serialize` gives its own columns the order that it is there to give.
+fn is_ordered_for(input: &Node, operator: &Operator) -> bool {
+    input.ordered || matches!(operator.kind, OpKind::Serialize(_))
+}
+
 impl Binder<'_> {
     /// Where no operator's rows are at hand.
     pub(super) fn leave_rows(&mut self) -> Outer {
@@ -80,7 +85,7 @@ impl Binder<'_> {
         operator: &Operator,
     ) -> Option<Arc<Node>> {
         let width = input.schema.columns.len();
-        let ordered = input.ordered;
+        let ordered = is_ordered_for(&input, operator);
         let frame = Frame { width, ordered, calls: Vec::new(), again: None };
         let outer = self.windows.0.replace(frame);
         let node = self.operator_over(Arc::clone(&input), operator);
@@ -100,7 +105,8 @@ impl Binder<'_> {
         calls: Vec<(Window, Type)>,
         operator: &Operator,
     ) -> Option<Arc<Node>> {
-        let (width, ordered) = (input.schema.columns.len(), input.ordered);
+        let width = input.schema.columns.len();
+        let ordered = is_ordered_for(&input, operator);
         let mut node = input;
         for (at, (call, ty)) in calls.into_iter().enumerate() {
             let mut schema = node.schema.clone();

@@ -121,7 +121,10 @@ fn cast(json: &Json, ty: Type) -> Value {
         Type::Long => whole(json).map(Value::Long),
         Type::Int => whole(json).and_then(|n| i32::try_from(n).ok()).map(Value::Int),
         Type::Real => json.as_f64().map(Value::Real),
-        Type::Datetime => text.and_then(time::parse_datetime).map(Value::Datetime),
+        Type::Datetime => text
+            .filter(|text| text.as_bytes().get(4) == Some(&b'-'))
+            .and_then(time::parse_datetime)
+            .map(Value::Datetime),
         Type::Guid => text.and_then(parse_guid).map(Value::Guid),
         // The service makes nothing of these.
         Type::Timespan | Type::Decimal => None,

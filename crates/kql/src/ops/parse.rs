@@ -46,6 +46,17 @@ pub(super) fn convert(text: &str, ty: Type) -> Option<Value> {
         Type::Int => trimmed.parse().ok().map(Value::Int),
         Type::Long => trimmed.parse().ok().map(Value::Long),
         Type::Dynamic => serde_json::from_str(trimmed).ok().map(Value::from_json),
+        Type::Datetime => to_type(&Value::from(trimmed), ty)
+            .or_else(|| to_type(&Value::from(year_first(trimmed)?), ty)),
         _ => to_type(&Value::from(trimmed), ty),
     }
+}
+
+/// `2/17/2016 08:40` as `2016-2-17 08:40`.
+fn year_first(text: &str) -> Option<String> {
+    let (date, time) = text.split_once(' ').unwrap_or((text, ""));
+    let mut parts = date.split('/');
+    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let sound = year.len() == 4 && parts.next().is_none();
+    sound.then(|| format!("{year}-{month:0>2}-{day:0>2} {time}").trim().to_owned())
 }
