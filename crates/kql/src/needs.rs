@@ -163,7 +163,9 @@ impl<'a> Walk<'a> {
                 self.need_each(input, needed);
                 self.need_in(input, &key.expr);
             }
-            Op::Take(input, _) => self.need_each(input, needed),
+            Op::Take(input, _) | Op::Serialize(input) | Op::Named(input, _) => {
+                self.need_each(input, needed);
+            }
             Op::Count(_) => {}
             Op::Join { kind, left, right, keys, right_columns } => {
                 for (a, b) in keys {
@@ -190,7 +192,6 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            Op::Serialize(input) | Op::Named(input, _) => self.need_each(input, needed),
             Op::Window(input, window) => {
                 // The last column is the window's.
                 self.need_each(input, needed);

@@ -102,8 +102,8 @@ impl Binder<'_> {
                 }
             };
         }
-        if let Some(value) = self.window(name, args, span, place) {
-            return value;
+        if super::window::is_window(&name.name) {
+            return self.window(name, args, span, place);
         }
         match name.name.as_str() {
             "toscalar" => return self.toscalar(name, args),
@@ -150,9 +150,7 @@ impl Binder<'_> {
 
     fn unknown_function(&mut self, name: &Ident) {
         let text = &name.name;
-        if known::is_function(text)
-            || text == "materialize"
-        {
+        if known::is_function(text) || text == "materialize" {
             self.unsupported(name.span, &format!("function `{text}`"));
         } else if known::is_aggregate(text) {
             self.unsupported(name.span, &format!("aggregate function `{text}`"));
@@ -168,7 +166,13 @@ impl Binder<'_> {
         }
     }
 
-    pub(super) fn arity(&mut self, name: &Ident, count: usize, min: usize, max: usize) -> Option<()> {
+    pub(super) fn arity(
+        &mut self,
+        name: &Ident,
+        count: usize,
+        min: usize,
+        max: usize,
+    ) -> Option<()> {
         if (min..=max).contains(&count) {
             return Some(());
         }

@@ -26,12 +26,7 @@ struct Expanded {
 }
 
 impl Binder<'_> {
-    pub(super) fn expand(
-        &mut self,
-        input: Arc<Node>,
-        ast: &Ast,
-        span: Span,
-    ) -> Option<Arc<Node>> {
+    pub(super) fn expand(&mut self, input: Arc<Node>, ast: &Ast, span: Span) -> Option<Arc<Node>> {
         let Expanded { schema, expand, .. } = self.expanded(&input.schema, ast)?;
         self.node(schema, Op::Expand(input, expand), span)
     }

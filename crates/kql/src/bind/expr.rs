@@ -126,7 +126,7 @@ impl Binder<'_> {
             ExprKind::Binary { op, at, left, right } => {
                 if matches!(left.kind, ExprKind::Star) {
                     let right = self.expr(right, place)?;
-                    let mut any = self.any_column(*op, *at, right, place.columns)?;
+                    let mut any = self.any_column(*op, *at, &right, place.columns)?;
                     any.span = span;
                     return Some(any);
                 }

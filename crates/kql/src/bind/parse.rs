@@ -30,12 +30,7 @@ pub(super) fn as_text(value: Typed) -> Typed {
 }
 
 impl Binder<'_> {
-    pub(super) fn parse(
-        &mut self,
-        input: Arc<Node>,
-        ast: &Ast,
-        span: Span,
-    ) -> Option<Arc<Node>> {
+    pub(super) fn parse(&mut self, input: Arc<Node>, ast: &Ast, span: Span) -> Option<Arc<Node>> {
         let text = self.expr(&ast.text, &mut Place::row(&input.schema));
         self.sound_parts(&ast.parts)?;
         let text = as_text(text?).expr;
@@ -133,10 +128,8 @@ impl Binder<'_> {
                 ParsePartKind::Text(text) if regex => out.push_str(text),
                 ParsePartKind::Text(text) => out.push_str(&regex::escape(text)),
                 ParsePartKind::Column(_, ty) => {
-                    let open = ast
-                        .parts
-                        .get(at + 1)
-                        .is_some_and(|p| matches!(p.kind, ParsePartKind::Any));
+                    let open =
+                        ast.parts.get(at + 1).is_some_and(|p| matches!(p.kind, ParsePartKind::Any));
                     let last = at + 1 == ast.parts.len();
                     let body = match (regex, ty) {
                         (true, Type::Int | Type::Long) => WHOLE,
@@ -272,15 +265,13 @@ fn replacing(input: &Schema, new: &[(&Ident, Type)]) -> (Schema, Vec<Part>) {
     let mut places: Vec<Part> = (0..columns.len()).map(Part::Outer).collect();
     for (at, (name, ty)) in new.iter().enumerate() {
         let place = input.index(&name.name);
-        match place.and_then(|p| columns.get_mut(p).zip(places.get_mut(p))) {
-            Some((column, place)) => {
-                column.ty = *ty;
-                *place = Part::Inner(at);
-            }
-            None => {
-                columns.push(Column { name: name.name.clone(), ty: *ty });
-                places.push(Part::Inner(at));
-            }
+        if let Some((column, place)) = place.and_then(|p| columns.get_mut(p).zip(places.get_mut(p)))
+        {
+            column.ty = *ty;
+            *place = Part::Inner(at);
+        } else {
+            columns.push(Column { name: name.name.clone(), ty: *ty });
+            places.push(Part::Inner(at));
         }
     }
     (Schema { columns }, places)

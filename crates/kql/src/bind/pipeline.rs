@@ -19,12 +19,12 @@ use std::sync::Arc;
 impl Binder<'_> {
     pub(super) fn pipeline_or_scalar(&mut self, pipeline: &Pipeline) -> Option<Bound> {
         match &pipeline.source {
-            Source::Expr(expr) if pipeline.ops.is_empty() => return self.source_expr(expr),
+            Source::Expr(expr) if pipeline.ops.is_empty() => self.source_expr(expr),
             _ => {
                 let rows = self.leave_rows();
                 let node = self.pipeline_of(pipeline);
                 self.back_to_rows(rows);
-                return node.map(Bound::Table);
+                node.map(Bound::Table)
             }
         }
     }

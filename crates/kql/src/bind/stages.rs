@@ -50,9 +50,7 @@ impl Binder<'_> {
             Stage::TopHitters { count, of, by } => {
                 self.top_hitters(input, count, of, by.as_ref(), span)
             }
-            Stage::Partition { by, body, native } => {
-                self.partition(input, by, body, *native, span)
-            }
+            Stage::Partition { by, body, native } => self.partition(input, by, body, *native, span),
             Stage::Invoke(name, args) => self.invoke(input, name, args),
         }
     }
@@ -141,17 +139,19 @@ impl Binder<'_> {
         let ty = types.first().copied().unwrap_or(Type::Long);
         let result = match ty {
             // The sum of ints is counted as long and shown as int.
-            Type::Int => super::expr::coerced(
-                Typed {
-                    expr: Expr::Column(1),
-                    ty: Type::Long,
-                    name: None,
-                    is_column: false,
-                    span,
-                },
-                Type::Int,
-            )
-            .expr,
+            Type::Int => {
+                super::expr::coerced(
+                    Typed {
+                        expr: Expr::Column(1),
+                        ty: Type::Long,
+                        name: None,
+                        is_column: false,
+                        span,
+                    },
+                    Type::Int,
+                )
+                .expr
+            }
             _ => Expr::Column(1),
         };
         let schema =
@@ -189,8 +189,7 @@ impl Binder<'_> {
 
     fn invoke(&mut self, input: Arc<Node>, name: &Ident, args: &[Arg]) -> Option<Arc<Node>> {
         let Some(Entry::Function(function)) = lookup(&self.scope, &name.name) else {
-            let message =
-                format!("The name '{}' does not refer to any known function", name.name);
+            let message = format!("The name '{}' does not refer to any known function", name.name);
             self.error("KS211", name.span, message);
             return None;
         };
@@ -239,17 +238,13 @@ impl Binder<'_> {
         self.search(inputs?, search, span)
     }
 
-    fn search(
-        &mut self,
-        inputs: Vec<Arc<Node>>,
-        search: &Search,
-        span: Span,
-    ) -> Option<Arc<Node>> {
+    fn search(&mut self, inputs: Vec<Arc<Node>>, search: &Search, span: Span) -> Option<Arc<Node>> {
         let mut tested = Vec::new();
         let single = inputs.len() == 1;
         for (at, input) in inputs.into_iter().enumerate() {
-            let name = super::pipeline::source_name(&input)
-                .unwrap_or_else(|| if single { UNNAMED.to_owned() } else { format!("search_arg{at}") });
+            let name = super::pipeline::source_name(&input).unwrap_or_else(|| {
+                if single { UNNAMED.to_owned() } else { format!("search_arg{at}") }
+            });
             let test = self.search_test(&search.test, &input.schema, search.case_sensitive)?;
             if test.ty != Type::Bool {
                 self.error("KS141", test.span, "The expression must have the type bool");
@@ -264,7 +259,8 @@ impl Binder<'_> {
 
     /// Texts that stand alone are looked for in all columns.
     fn search_test(&mut self, ast: &Ast, schema: &Schema, exact: bool) -> Option<Typed> {
-        let bool_of = |expr| Typed { expr, ty: Type::Bool, name: None, is_column: false, span: ast.span };
+        let bool_of =
+            |expr| Typed { expr, ty: Type::Bool, name: None, is_column: false, span: ast.span };
         match &ast.kind {
             ExprKind::Star => Some(bool_of(Expr::Const(Value::Bool(true)))),
             ExprKind::Literal(Value::String(term), Type::String) => {
@@ -272,7 +268,7 @@ impl Binder<'_> {
                     return Some(bool_of(Expr::Const(Value::Bool(true))));
                 };
                 let right = literal(&text, ast.span);
-                self.any_column(BinaryOp::Text(op), ast.span, right, schema)
+                self.any_column(BinaryOp::Text(op), ast.span, &right, schema)
             }
             ExprKind::Logic { and, parts, .. } => {
                 let parts: Vec<Option<Typed>> =
@@ -316,7 +312,7 @@ impl Binder<'_> {
                 let op = exact_of(op);
                 let right = self.expr(right, &mut Place::row(schema))?;
                 if matches!(left.kind, ExprKind::Star) {
-                    return self.any_column(BinaryOp::Text(op), *at, right, schema);
+                    return self.any_column(BinaryOp::Text(op), *at, &right, schema);
                 }
                 let left = self.expr(left, &mut Place::row(schema))?;
                 self.binary(BinaryOp::Text(op), *at, left, right)
@@ -342,7 +338,7 @@ impl Binder<'_> {
         &mut self,
         op: BinaryOp,
         at: Span,
-        right: Typed,
+        right: &Typed,
         schema: &Schema,
     ) -> Option<Typed> {
         let as_text = matches!(op, BinaryOp::Text(_));

@@ -33,6 +33,21 @@ struct Frame {
 /// The operator whose calls were collected before, to be put back.
 pub(super) struct Outer(Option<Frame>);
 
+/// True for the functions of this file.
+pub(super) fn is_window(name: &str) -> bool {
+    matches!(
+        name,
+        "row_number"
+            | "row_cumsum"
+            | "row_rank"
+            | "row_rank_dense"
+            | "row_rank_min"
+            | "row_window_session"
+            | "prev"
+            | "next"
+    )
+}
+
 /// True for a column that stands for a call.
 pub(super) fn is_hidden(name: &str) -> bool {
     name.starts_with(HIDDEN)
@@ -79,11 +94,7 @@ impl Binder<'_> {
     }
 
     /// Binds an operator, its window functions included.
-    pub(super) fn operator(
-        &mut self,
-        input: Arc<Node>,
-        operator: &Operator,
-    ) -> Option<Arc<Node>> {
+    pub(super) fn operator(&mut self, input: Arc<Node>, operator: &Operator) -> Option<Arc<Node>> {
         let width = input.schema.columns.len();
         let ordered = is_ordered_for(&input, operator);
         let frame = Frame { width, ordered, calls: Vec::new(), again: None };
@@ -128,29 +139,8 @@ impl Binder<'_> {
         self.pick(node, &shown, operator.span)
     }
 
-    /// A call of a window function; `None` where the name is none.
+    /// A call of a window function.
     pub(super) fn window(
-        &mut self,
-        name: &Ident,
-        args: &[Arg],
-        span: Span,
-        place: &mut Place<'_>,
-    ) -> Option<Option<Typed>> {
-        let known = matches!(
-            name.name.as_str(),
-            "row_number"
-                | "row_cumsum"
-                | "row_rank"
-                | "row_rank_dense"
-                | "row_rank_min"
-                | "row_window_session"
-                | "prev"
-                | "next"
-        );
-        known.then(|| self.window_call(name, args, span, place))
-    }
-
-    fn window_call(
         &mut self,
         name: &Ident,
         args: &[Arg],
@@ -182,15 +172,12 @@ impl Binder<'_> {
             );
             return None;
         };
-        let at = match &mut frame.again {
-            Some(met) => {
-                *met += 1;
-                *met - 1
-            }
-            None => {
-                frame.calls.push((window, ty));
-                frame.calls.len() - 1
-            }
+        let at = if let Some(met) = &mut frame.again {
+            *met += 1;
+            *met - 1
+        } else {
+            frame.calls.push((window, ty));
+            frame.calls.len() - 1
         };
         let expr = Expr::Column(frame.width + at);
         Some(Typed { expr, ty, name: None, is_column: false, span })
@@ -201,7 +188,8 @@ impl Binder<'_> {
         let first = args.next();
         let Some(first) = first else {
             let start = Expr::Const(Value::Long(1));
-            return Some((Window::Number { start, restart: None }, Type::Long));
+            let restart = Expr::Const(Value::Bool(false));
+            return Some((Window::Number { start, restart }, Type::Long));
         };
         Some(match name.name.as_str() {
             "row_number" => {
@@ -251,7 +239,8 @@ impl Binder<'_> {
                     Some(offset) => self.offset(&offset)?,
                 };
                 let ty = first.ty;
-                let default = args.next().map_or(Expr::Const(ty.missing()), |d| coerced(d, ty).expr);
+                let default =
+                    args.next().map_or(Expr::Const(ty.missing()), |d| coerced(d, ty).expr);
                 let value = first.expr;
                 let window = if name.name == "prev" {
                     Window::Before { value, rows, default }
@@ -269,13 +258,15 @@ impl Binder<'_> {
         })
     }
 
-    fn restart(&mut self, restart: Option<Typed>) -> Option<Option<Expr>> {
+    /// Where to start again; false where it is not said.
+    fn restart(&mut self, restart: Option<Typed>) -> Option<Expr> {
         match restart {
             Some(restart) if restart.ty != Type::Bool => {
                 self.error("KS107", restart.span, "A value of type bool expected");
                 None
             }
-            restart => Some(restart.map(|r| r.expr)),
+            Some(restart) => Some(restart.expr),
+            None => Some(Expr::Const(Value::Bool(false))),
         }
     }
 

@@ -62,12 +62,7 @@ fn by_row<'a>(input: &'a Node, expand: &'a Expand, run: &Rc<RunState<'a>>) -> Pa
     Box::new(parts.filter(|part| part.as_ref().map_or(true, |(_, rows)| !rows.is_empty())))
 }
 
-fn by_key<'a>(
-    input: &'a Node,
-    key: &'a Expr,
-    most: usize,
-    run: &Rc<RunState<'a>>,
-) -> Parts<'a> {
+fn by_key<'a>(input: &'a Node, key: &'a Expr, most: usize, run: &Rc<RunState<'a>>) -> Parts<'a> {
     let run = Rc::clone(run);
     let gather = move || {
         let mut places: HashMap<Key, usize> = HashMap::new();

@@ -39,11 +39,7 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    pub(super) fn of(
-        row: Row,
-        expand: &Expand,
-        run: &RunState<'_>,
-    ) -> Result<Self, RunError> {
+    pub(super) fn of(row: Row, expand: &Expand, run: &RunState<'_>) -> Result<Self, RunError> {
         let limit = match &expand.limit {
             Some(limit) => super::whole(limit, "mv-expand", run)?,
             None => usize::MAX,
@@ -114,10 +110,7 @@ fn cast(json: &Json, ty: Type) -> Value {
     let value = match ty {
         Type::Dynamic => return Value::from_json(json.clone()),
         Type::String => return Value::String(Value::from_json(json.clone()).text()),
-        Type::Bool => json
-            .as_bool()
-            .or_else(|| json.as_i64().map(|n| n != 0))
-            .map(Value::Bool),
+        Type::Bool => json.as_bool().or_else(|| json.as_i64().map(|n| n != 0)).map(Value::Bool),
         Type::Long => whole(json).map(Value::Long),
         Type::Int => whole(json).and_then(|n| i32::try_from(n).ok()).map(Value::Int),
         Type::Real => json.as_f64().map(Value::Real),

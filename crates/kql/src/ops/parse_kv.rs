@@ -53,66 +53,58 @@ pub(super) fn run<'a>(input: &'a Node, parse: &'a ParseKv, run: &Rc<RunState<'a>
 /// Takes a key and its value; true where the key is one that is asked for.
 type Take<'t> = dyn FnMut(&str, String) -> bool + 't;
 
-/// A text in quotes at the start, and what follows them.
-fn quoted<'t>(text: &'t str, rules: &Delimiters) -> Option<(String, &'t str)> {
-    let open = text.chars().next()?;
-    let (_, close) = rules.quotes.iter().find(|(o, _)| *o == open)?;
-    let mut value = String::new();
-    let mut chars = text.char_indices().skip(1);
-    while let Some((at, c)) = chars.next() {
-        if rules.escapes.contains(&c) {
-            value.extend(chars.next().map(|(_, c)| c));
-        } else if c == *close {
-            return Some((value, text.get(at + c.len_utf8()..)?));
-        } else {
-            value.push(c);
-        }
+/// Reads texts in quotes.
+struct Quotes<'r> {
+    rules: &'r Delimiters,
+    /// Closing quotes that the rest of the text has not: none is looked for twice.
+    lacking: Vec<char>,
+}
+
+impl<'r> Quotes<'r> {
+    fn new(rules: &'r Delimiters) -> Self {
+        Self { rules, lacking: Vec::new() }
     }
-    None
+
+    /// A text in quotes at the start, and what follows it.
+    fn read<'t>(&mut self, text: &'t str) -> Option<(String, &'t str)> {
+        let open = text.chars().next()?;
+        let (_, close) = self.rules.quotes.iter().find(|(o, _)| *o == open)?;
+        if self.lacking.contains(close) {
+            return None;
+        }
+        let mut value = String::new();
+        let mut chars = text.char_indices().skip(1);
+        while let Some((at, c)) = chars.next() {
+            if self.rules.escapes.contains(&c) {
+                value.extend(chars.next().map(|(_, c)| c));
+            } else if c == *close {
+                return Some((value, text.get(at + c.len_utf8()..)?));
+            } else {
+                value.push(c);
+            }
+        }
+        self.lacking.push(*close);
+        None
+    }
 }
 
 fn delimited(text: &str, pair: &str, kv: &str, rules: &Delimiters, take: &mut Take<'_>) {
+    let mut quotes = Quotes::new(rules);
     let mut rest = text;
-    // The pair's end that was last looked for, so that none is looked for twice.
-    loop {
-        while let Some(next) = rest.strip_prefix(pair) {
+    while !rest.is_empty() {
+        if let Some(next) = rest.strip_prefix(pair) {
             rest = next;
+            continue;
         }
-        if rest.is_empty() {
-            return;
-        }
-        let trimmed = rest.trim_start();
-        let (key, after) = match quoted(trimmed, rules) {
-            Some((key, after)) => match after.trim_start().strip_prefix(kv) {
-                Some(after) => (key, after),
-                None => match after.split_once(pair) {
-                    Some((_, next)) => {
-                        rest = next;
-                        continue;
-                    }
-                    None => return,
-                },
-            },
-            None => {
-                let (part, next) = match rest.split_once(pair) {
-                    Some((part, next)) => (part, Some(next)),
-                    None => (rest, None),
-                };
-                match (part.find(kv), next) {
-                    (Some(at), _) => (
-                        part.get(..at).unwrap_or("").trim().to_owned(),
-                        rest.get(at + kv.len()..).unwrap_or(""),
-                    ),
-                    (None, Some(next)) => {
-                        rest = next;
-                        continue;
-                    }
-                    (None, None) => return,
-                }
+        let (key, after) = match key(rest, pair, kv, &mut quotes) {
+            Ok(found) => found,
+            Err(next) => {
+                rest = next;
+                continue;
             }
         };
         let start = if pair.trim().is_empty() { after } else { after.trim_start() };
-        if let Some((value, after)) = quoted(start, rules) {
+        if let Some((value, after)) = quotes.read(start) {
             take(&key, value);
             rest = after.split_once(pair).map_or("", |(_, next)| next);
             continue;
@@ -131,13 +123,37 @@ fn delimited(text: &str, pair: &str, kv: &str, rules: &Delimiters, take: &mut Ta
     }
 }
 
+/// The key at the start and what follows its delimiter; where there is none, what follows the next pair's.
+fn key<'t>(
+    text: &'t str,
+    pair: &str,
+    kv: &str,
+    quotes: &mut Quotes<'_>,
+) -> Result<(String, &'t str), &'t str> {
+    if let Some((key, after)) = quotes.read(text.trim_start()) {
+        return match after.trim_start().strip_prefix(kv) {
+            Some(after) => Ok((key, after)),
+            None => Err(after.split_once(pair).map_or("", |(_, next)| next)),
+        };
+    }
+    let (part, next) = text.split_once(pair).unwrap_or((text, ""));
+    match part.find(kv) {
+        Some(at) => {
+            let key = part.get(..at).unwrap_or("").trim();
+            Ok((key.to_owned(), text.get(at + kv.len()..).unwrap_or("")))
+        }
+        None => Err(next),
+    }
+}
+
 /// Whatever is no letter or digit delimits.
 fn words(text: &str, rules: &Delimiters, take: &mut Take<'_>) {
+    let mut quotes = Quotes::new(rules);
     let mut rest = text;
-    while let Some((key, after)) = word(rest, rules) {
+    while let Some((key, after)) = word(rest, &mut quotes) {
         rest = after;
         // A value is not a key as well.
-        if let Some((value, next)) = word(after, rules)
+        if let Some((value, next)) = word(after, &mut quotes)
             && take(&key, value)
         {
             rest = next;
@@ -146,11 +162,11 @@ fn words(text: &str, rules: &Delimiters, take: &mut Take<'_>) {
 }
 
 /// The next word, or text in quotes, and what follows it.
-fn word<'t>(text: &'t str, rules: &Delimiters) -> Option<(String, &'t str)> {
+fn word<'t>(text: &'t str, quotes: &mut Quotes<'_>) -> Option<(String, &'t str)> {
     let mut rest = text;
     loop {
         let first = rest.chars().next()?;
-        if let Some(found) = quoted(rest, rules) {
+        if let Some(found) = quotes.read(rest) {
             return Some(found);
         }
         if first.is_alphanumeric() {

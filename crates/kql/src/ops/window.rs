@@ -11,22 +11,18 @@ use std::rc::Rc;
 
 pub(super) fn run<'a>(input: &'a Node, window: &'a Window, run: &Rc<RunState<'a>>) -> Rows<'a> {
     let rows = open(input, run);
-    match window {
-        Window::After { value, rows: by, default } => {
-            let (value, by) = (value.clone(), *by);
-            Box::new(After { rows, value, by, default, waiting: VecDeque::new(), most: 0, run: Rc::clone(run) })
-        }
-        _ => {
-            let mut state = State::default();
-            let run = Rc::clone(run);
-            Box::new(rows.map(move |row| {
-                let mut row = row?;
-                let value = state.next(window, &row, &run)?;
-                row.push(value);
-                Ok(row)
-            }))
-        }
+    let run = Rc::clone(run);
+    if let Window::After { value, rows: by, default } = window {
+        let waiting = VecDeque::new();
+        return Box::new(After { rows, value, by: *by, default, waiting, most: 0, run });
     }
+    let mut state = State::default();
+    Box::new(rows.map(move |row| {
+        let mut row = row?;
+        let value = state.next(window, &row, &run)?;
+        row.push(value);
+        Ok(row)
+    }))
 }
 
 /// What is remembered of the rows before.
@@ -42,10 +38,6 @@ struct State {
     before: VecDeque<Value>,
 }
 
-fn restarts(restart: Option<&Expr>, row: &[Value], run: &RunState<'_>) -> bool {
-    restart.is_some_and(|r| r.test(row, run))
-}
-
 impl State {
     fn next(
         &mut self,
@@ -55,7 +47,7 @@ impl State {
     ) -> Result<Value, RunError> {
         Ok(match window {
             Window::Number { start, restart } => {
-                if !self.started || restarts(restart.as_ref(), row, run) {
+                if !self.started || restart.test(row, run) {
                     self.count = start.eval(row, run).as_long().unwrap_or(1);
                 } else {
                     self.count = self.count.wrapping_add(1);
@@ -64,7 +56,7 @@ impl State {
                 Value::Long(self.count)
             }
             Window::Sum { term, restart, ty } => {
-                if restarts(restart.as_ref(), row, run) {
+                if restart.test(row, run) {
                     (self.whole, self.real) = (0, 0.0);
                 }
                 let term = term.eval(row, run);
@@ -80,7 +72,7 @@ impl State {
             }
             Window::Rank { term, restart, dense } => {
                 let term = Some(term.eval(row, run).key());
-                if !self.started || restarts(restart.as_ref(), row, run) {
+                if !self.started || restart.test(row, run) {
                     (self.count, self.rank) = (1, 1);
                 } else {
                     self.count = self.count.wrapping_add(1);
@@ -104,7 +96,7 @@ impl State {
                 let start = self
                     .session
                     .filter(|(start, last)| within(*start, whole) && within(*last, gap))
-                    .filter(|_| !restarts(restart.as_ref(), row, run))
+                    .filter(|_| !restart.test(row, run))
                     .map_or(at, |(start, _)| start);
                 self.session = Some((start, at));
                 Value::Datetime(start)
@@ -131,7 +123,7 @@ impl State {
 
 struct After<'a> {
     rows: Rows<'a>,
-    value: Expr,
+    value: &'a Expr,
     by: usize,
     default: &'a Expr,
     waiting: VecDeque<Row>,

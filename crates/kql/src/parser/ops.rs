@@ -68,13 +68,7 @@ pub(crate) const UNSUPPORTED: &[&str] = &[
 pub(crate) fn is_unsupported_source(name: &str) -> bool {
     matches!(
         name,
-        "externaldata"
-            | "external_data"
-            | "find"
-            | "evaluate"
-            | "graph"
-            | "macro"
-            | "entity_group"
+        "externaldata" | "external_data" | "find" | "evaluate" | "graph" | "macro" | "entity_group"
     )
 }
 

@@ -41,8 +41,7 @@ fn stage(stage: Stage) -> Parsed<OpKind> {
 
 impl Parser<'_> {
     fn ended(&self) -> bool {
-        matches!(self.kind_at(0), Kind::End)
-            || ["|", ";", ")", "}"].iter().any(|o| self.is_op(o))
+        matches!(self.kind_at(0), Kind::End) || ["|", ";", ")", "}"].iter().any(|o| self.is_op(o))
     }
 
     /// Whether `word =` is next; it is passed over.
@@ -192,14 +191,8 @@ impl Parser<'_> {
             self.expect("(")?;
             loop {
                 let name = self.ident()?;
-                let known = [
-                    "pair_delimiter",
-                    "kv_delimiter",
-                    "quote",
-                    "escape",
-                    "greedy",
-                    "regex",
-                ];
+                let known =
+                    ["pair_delimiter", "kv_delimiter", "quote", "escape", "greedy", "regex"];
                 if !known.contains(&name.name.as_str()) {
                     return Err(Diagnostic::error("KS005", name.span, "Expected: )"));
                 }
@@ -235,9 +228,7 @@ impl Parser<'_> {
                 Some("case_sensitive") => true,
                 Some("default" | "case_insensitive") => false,
                 _ => {
-                    return Err(
-                        self.expected("one of: default, case_insensitive, case_sensitive")
-                    );
+                    return Err(self.expected("one of: default, case_insensitive, case_sensitive"));
                 }
             };
             self.step();
@@ -302,8 +293,7 @@ impl Parser<'_> {
         let start = self.at;
         self.hints()?;
         let hints = self.tokens.get(start..self.at).unwrap_or_default();
-        let native =
-            hints.iter().any(|t| matches!(t.span.text(self.text), "native" | "shuffle"));
+        let native = hints.iter().any(|t| matches!(t.span.text(self.text), "native" | "shuffle"));
         self.expect_word("by")?;
         let start = self.here();
         let name = self.ident()?;

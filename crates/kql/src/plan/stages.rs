@@ -8,13 +8,13 @@ use std::sync::Arc;
 /// A column that depends on the rows before or after.
 pub(crate) enum Window {
     /// `row_number(start, restart)`
-    Number { start: Expr, restart: Option<Expr> },
+    Number { start: Expr, restart: Expr },
     /// `row_cumsum(term, restart)`, of this type.
-    Sum { term: Expr, restart: Option<Expr>, ty: Type },
+    Sum { term: Expr, restart: Expr, ty: Type },
     /// `row_rank_dense(term, restart)`, `row_rank_min(…)`
-    Rank { term: Expr, restart: Option<Expr>, dense: bool },
+    Rank { term: Expr, restart: Expr, dense: bool },
     /// `row_window_session(at, from first, from the one before, restart)`
-    Session { at: Expr, whole: Expr, gap: Expr, restart: Option<Expr> },
+    Session { at: Expr, whole: Expr, gap: Expr, restart: Expr },
     /// `prev(value, rows, default)`
     Before { value: Expr, rows: usize, default: Expr },
     /// `next(value, rows, default)`
@@ -23,17 +23,16 @@ pub(crate) enum Window {
 
 impl Window {
     pub(crate) fn exprs(&self) -> Vec<&Expr> {
-        let (first, rest) = match self {
-            Self::Number { start, restart } => (vec![start], restart),
+        match self {
+            Self::Number { start, restart } => vec![start, restart],
             Self::Sum { term, restart, .. } | Self::Rank { term, restart, .. } => {
-                (vec![term], restart)
+                vec![term, restart]
             }
-            Self::Session { at, whole, gap, restart } => (vec![at, whole, gap], restart),
+            Self::Session { at, whole, gap, restart } => vec![at, whole, gap, restart],
             Self::Before { value, default, .. } | Self::After { value, default, .. } => {
-                (vec![value, default], &None)
+                vec![value, default]
             }
-        };
-        first.into_iter().chain(rest).collect()
+        }
     }
 }
 
