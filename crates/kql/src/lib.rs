@@ -7,6 +7,7 @@ mod diagnostics;
 mod explain;
 mod functions;
 mod lexer;
+mod lints;
 mod needs;
 mod num;
 mod ops;
@@ -22,6 +23,7 @@ pub use diagnostics::{
     BAD_LITERAL, Diagnostic, Diagnostics, Severity, Span, TOO_COMPLEX, UNSUPPORTED,
 };
 pub use explain::{Stage, Stages};
+pub use lints::{LINTS, lints};
 pub use needs::{Bounds, Texts, Wanted};
 pub use outline::{ClockCall, Outline, OutlineOperator, outline};
 pub use plan::{Limits, Plan, Rows, RunError};

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod functions;
+mod lints;
 mod needs;
 mod operators;
 mod outline;
