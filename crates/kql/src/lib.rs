@@ -3,6 +3,7 @@
 mod aggregates;
 mod ast;
 mod bind;
+mod decimal;
 mod diagnostics;
 mod explain;
 mod functions;
