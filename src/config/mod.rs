@@ -44,9 +44,9 @@ pub use model::{
 };
 pub use problem::{Place, Problem, Problems, nearest};
 
+use crate::watch::parameters::Parameters;
 use document::Document;
 use problem::Report;
-use crate::watch::parameters::Parameters;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -8,6 +8,13 @@ use std::fmt;
 use toml::Value as Toml;
 use toml::value::{Date, Datetime, Offset, Time};
 
+/// Words of KQL that a reader would stumble over, even where the service takes them for names.
+const WORDS: [&str; 30] = [
+    "let", "where", "by", "on", "in", "kind", "with", "from", "to", "of", "step", "set", "null",
+    "and", "or", "not", "has", "contains", "between", "true", "false", "print", "string", "int",
+    "long", "real", "bool", "datetime", "timespan", "dynamic",
+];
+
 /// A rule's parameters by name.
 pub type Parameters = BTreeMap<String, Parameter>;
 
@@ -41,13 +48,17 @@ pub enum Parameter {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterError {
     /// The name is none that KQL takes.
-    #[error("`{0}` is not a parameter's name: letters, digits and `_`, at most {NAME}, not beginning with a digit")]
-    Name(String),
+    #[error(
+        "not a parameter's name: letters, digits and `_`, at most {NAME}, not beginning with a digit"
+    )]
+    Name,
     /// The name means something in KQL, or is a constant of every query.
     #[error("a parameter cannot be called `{0}`: the name has a meaning of its own in a query")]
     Reserved(String),
     /// A column hides a constant of its name.
-    #[error("a parameter cannot be called `{0}`: the table has a column of this name, which would hide it")]
+    #[error(
+        "a parameter cannot be called `{0}`: the table has a column of this name, which would hide it"
+    )]
     Column(String),
     /// Nothing that KQL could take.
     #[error("{0}")]
@@ -69,7 +80,9 @@ impl Parameter {
             Toml::String(text) => Self::text(text)?,
             Toml::Integer(n) => Self::Whole(*n),
             Toml::Float(x) if x.is_finite() => Self::Number(*x),
-            Toml::Float(_) => return Err(ParameterError::Value("neither infinity nor NaN is a parameter")),
+            Toml::Float(_) => {
+                return Err(ParameterError::Value("neither infinity nor NaN is a parameter"));
+            }
             Toml::Boolean(b) => Self::Flag(*b),
             Toml::Datetime(when) => Self::when(when)?,
             Toml::Array(items) => Self::list(items)?,
@@ -79,7 +92,9 @@ impl Parameter {
 
     fn text(text: &str) -> Result<Self, ParameterError> {
         if text.chars().any(char::is_control) {
-            return Err(ParameterError::Value("a text of more than one line, or with control characters"));
+            return Err(ParameterError::Value(
+                "a text of more than one line, or with control characters",
+            ));
         }
         if text.chars().count() > TEXT {
             return Err(ParameterError::Value("a text that is too long: at most 1000 characters"));
@@ -92,7 +107,9 @@ impl Parameter {
             Datetime { date: None, time: Some(time), offset: None } => Ok(Self::clock(*time)),
             Datetime { date: Some(Date { year, month, day }), time, offset } => {
                 if !matches!(offset, None | Some(Offset::Z | Offset::Custom { minutes: 0 })) {
-                    return Err(ParameterError::Value("a time with an offset: write it in UTC, with `Z`"));
+                    return Err(ParameterError::Value(
+                        "a time with an offset: write it in UTC, with `Z`",
+                    ));
                 }
                 let time = time.map(|Time { hour, minute, second, nanosecond }| {
                     let (second, ticks) = (second.unwrap_or(0), nanosecond.unwrap_or(0) / 100);
@@ -106,7 +123,8 @@ impl Parameter {
     }
 
     fn clock(Time { hour, minute, second, nanosecond }: Time) -> Self {
-        let seconds = u64::from(hour) * 3_600 + u64::from(minute) * 60 + u64::from(second.unwrap_or(0));
+        let seconds =
+            u64::from(hour) * 3_600 + u64::from(minute) * 60 + u64::from(second.unwrap_or(0));
         Self::Clock(seconds * 1_000_000_000 + u64::from(nanosecond.unwrap_or(0)))
     }
 
@@ -119,7 +137,9 @@ impl Parameter {
             matches!(item, Self::Text(_) | Self::Whole(_) | Self::Number(_) | Self::Flag(_))
         };
         if !items.iter().all(plain) {
-            return Err(ParameterError::Value("a list of something else than texts, numbers or `true` and `false`"));
+            return Err(ParameterError::Value(
+                "a list of something else than texts, numbers or `true` and `false`",
+            ));
         }
         if items.iter().any(|item| items.first().is_some_and(|first| first.kind() != item.kind())) {
             return Err(ParameterError::Value("a list of values of different types"));
@@ -151,7 +171,9 @@ impl Parameter {
                     .ok_or(ParameterError::Value("a number that is too large"))
             }
             (Self::Clock(_), Self::Text(text)) => match text.parse() {
-                Ok(Datetime { date: None, time: Some(time), offset: None }) => Ok(Self::clock(time)),
+                Ok(Datetime { date: None, time: Some(time), offset: None }) => {
+                    Ok(Self::clock(time))
+                }
                 _ => Err(ParameterError::Kind {
                     expected: "a time of day, such as 07:30:00",
                     found: "another text",
@@ -242,7 +264,7 @@ pub fn check_name(name: &str) -> Result<(), ParameterError> {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.len() <= NAME;
     if !good {
-        return Err(ParameterError::Name(name.to_owned()));
+        return Err(ParameterError::Name);
     }
     let columns = [TABLE, HARDWARE_TABLE].map(|table| schema(table, Variant::Both));
     if columns.iter().flatten().any(|schema| schema.columns.iter().any(|c| c.name == name)) {
@@ -252,6 +274,7 @@ pub fn check_name(name: &str) -> Result<(), ParameterError> {
     let text = format!("let {name} = 1; print {name}");
     let tables = super::tables::Empty(Variant::Both);
     let constant = ["window_start", "window_end", TABLE, HARDWARE_TABLE].contains(&name);
+    let constant = constant || WORDS.contains(&name);
     if constant || kql::bind(&text, &tables, kql::UNIX_EPOCH).is_err() {
         return Err(ParameterError::Reserved(name.to_owned()));
     }

@@ -100,7 +100,7 @@ impl Reader<'_> {
             let name = word.get_ref().to_string();
             let setting = self.named(key, Some(&name), word.span().start);
             let fault = |error: ParameterError| Fault::new(error.to_string());
-            if self.report.check(&setting.clone().bare(), check_name(&name).map_err(fault)).is_none() {
+            if self.report.check(&setting, check_name(&name).map_err(fault)).is_none() {
                 continue;
             }
             let value = if value.get_ref().is_table() {

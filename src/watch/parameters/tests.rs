@@ -60,8 +60,20 @@ fn names_are_those_that_nothing_hides() {
         assert_eq!(check_name(name), Ok(()), "{name}");
     }
     for name in [
-        "", "2x", "a-b", "a b", "é", "window_start", "CallerIpAddress", "MemberId", "UserID",
-        "CloudHsmServiceOperationAuditLogs", "let", "and",
+        "",
+        "2x",
+        "a-b",
+        "a b",
+        "é",
+        "window_start",
+        "CallerIpAddress",
+        "MemberId",
+        "UserID",
+        "CloudHsmServiceOperationAuditLogs",
+        "let",
+        "and",
+        "where",
+        "dynamic",
     ] {
         assert!(check_name(name).is_err(), "{name}");
     }
@@ -75,9 +87,14 @@ fn a_value_stands_in_for_one_of_its_type() {
     assert_eq!(good("1.5", "2"), Ok(Parameter::Number(2.0)));
     assert_eq!(good("07:00:00", "'08:30'"), Ok(Parameter::Clock(30_600_000_000_000)));
     assert_eq!(good("['a']", "[]"), Ok(Parameter::List(vec![])));
-    for (mine, given) in
-        [("1", "2.5"), ("1", "'2'"), ("'a'", "1"), ("07:00:00", "'8am'"), ("['a']", "[1]"), ("['a']", "'a'")]
-    {
+    for (mine, given) in [
+        ("1", "2.5"),
+        ("1", "'2'"),
+        ("'a'", "1"),
+        ("07:00:00", "'8am'"),
+        ("['a']", "[1]"),
+        ("['a']", "'a'"),
+    ] {
         assert!(good(mine, given).is_err(), "{mine} {given}");
     }
 }
