@@ -11,7 +11,6 @@ mod shape;
 
 use crate::ast::{LetValue, Param, Pipeline, Statement};
 use crate::diagnostics::{Diagnostic, Diagnostics, Span, TOO_COMPLEX};
-use crate::needs::Needs;
 use crate::plan::{Expr, Limits, Node, Op, Plan, Subquery};
 use crate::schema::{Catalog, Schema};
 use crate::value::Type;
@@ -136,6 +135,7 @@ pub(crate) fn bind(
     text: &str,
     catalog: &dyn Catalog,
     now: i64,
+    params: &[(&str, Type)],
 ) -> Result<Plan, Diagnostics> {
     let mut binder = Binder {
         catalog,
@@ -147,15 +147,19 @@ pub(crate) fn bind(
         work: 0,
         calls: 0,
     };
+    for (at, (name, ty)) in params.iter().enumerate() {
+        let (expr, span) = (Expr::Param(at), Span::new(0, 0));
+        let value = Typed { expr, ty: *ty, name: None, is_column: false, span };
+        binder.declare(name, Entry::Scalar(value));
+    }
     let root = binder.query(statements, Span::new(text.len(), 0));
-    let needs = root.as_ref().map(|root| Needs::of(root, &binder.subqueries)).unwrap_or_default();
     match root {
         Some(root) if binder.found.is_empty() => Ok(Plan {
             root,
             tables: binder.tables.into_iter().collect(),
             subqueries: binder.subqueries,
             limits: Limits::default(),
-            needs,
+            params: params.iter().map(|(_, ty)| *ty).collect(),
         }),
         _ => Err(Diagnostics::new(binder.found)),
     }

@@ -1,16 +1,21 @@
 //! `join` and `lookup`: the right side is held by key, the left side streams past it.
+//!
+//! Where right rows matter only beside left ones, the first left rows are read before: without any, the right side is
+//! not read at all, and a table with an index ([`Tables::seeks`](crate::Tables::seeks)) is asked for their keys alone.
 
 use crate::ast::JoinKind;
+use crate::needs::Texts;
 use crate::plan::{Expr, Node, Rows, RunError, RunState, row_size};
 use crate::schema::{Row, Schema};
-use crate::value::{Key, Value};
+use crate::value::{Key, Type, Value};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 #[derive(Clone, Copy)]
 pub(super) struct Sides<'a> {
-    pub(super) left: &'a Node,
-    pub(super) right: &'a Node,
+    pub(super) left: &'a Arc<Node>,
+    pub(super) right: &'a Arc<Node>,
     pub(super) keys: &'a [(Expr, Expr)],
     /// The right side's columns that the result has.
     pub(super) right_columns: &'a [usize],
@@ -26,11 +31,96 @@ fn missing(schema: &Schema) -> Row {
     schema.columns.iter().map(|c| c.ty.missing()).collect()
 }
 
-pub(super) fn run<'a>(
-    kind: JoinKind,
-    sides: Sides<'a>,
+/// Rows of the left side that are read before the right side is.
+const FIRST: usize = 1024;
+/// Keys that are looked for one by one.
+const PROBES: usize = 64;
+
+/// The values of a row's key on the left side.
+type KeyValues = Vec<Value>;
+
+/// The first rows, and whether they are all.
+fn first_rows(left: &mut Rows<'_>) -> Result<(Vec<Row>, bool), RunError> {
+    let mut first = Vec::new();
+    while first.len() < FIRST {
+        match left.next() {
+            Some(row) => first.push(row?),
+            None => return Ok((first, true)),
+        }
+    }
+    Ok((first, false))
+}
+
+fn left_key(row: &Row, keys: &[(Expr, Expr)], run: &RunState<'_>) -> Vec<Key> {
+    keys.iter().map(|(left, _)| left.eval(row, run).key()).collect()
+}
+
+/// The keys of these rows, each once.
+fn keys_of(rows: &[Row], sides: &Sides<'_>, run: &RunState<'_>) -> Vec<(Vec<Key>, KeyValues)> {
+    let mut seen = HashSet::new();
+    let mut keys = Vec::new();
+    for row in rows {
+        let key = left_key(row, sides.keys, run);
+        if seen.insert(key.clone()) {
+            keys.push((key, sides.keys.iter().map(|(left, _)| left.eval(row, run)).collect()));
+        }
+    }
+    keys
+}
+
+impl Sides<'_> {
+    /// What the right side's columns have to be for a row to meet one of these keys, as far as they are texts as they stand.
+    fn pushed(&self, keys: &[(Vec<Key>, KeyValues)]) -> Option<Vec<Texts>> {
+        let texts = self.keys.iter().enumerate().filter_map(|(at, (_, right))| {
+            let Expr::Column(column) = right else { return None };
+            let of = self.right.schema.columns.get(*column)?;
+            if of.ty != Type::String {
+                return None;
+            }
+            let values = keys.iter().map(|(_, values)| match values.get(at) {
+                Some(Value::String(text)) => Some(Arc::clone(text)),
+                _ => None,
+            });
+            Some(Texts { column: *column, any_of: Arc::new(values.collect::<Option<_>>()?) })
+        });
+        let texts: Vec<Texts> = texts.collect();
+        (!texts.is_empty()).then_some(texts)
+    }
+}
+
+/// The keys that the right side has, looked for one by one: the first row of each is enough.
+fn probe<'a>(
+    keys: &[(Vec<Key>, KeyValues)],
+    sides: &Sides<'a>,
     run: &Rc<RunState<'a>>,
-) -> Result<Rows<'a>, RunError> {
+) -> Result<HashSet<Vec<Key>>, RunError> {
+    let mut found = HashSet::new();
+    for one in keys {
+        let Some(texts) = sides.pushed(std::slice::from_ref(one)) else { continue };
+        let narrowing = run.narrow(sides.right, &texts);
+        let met = meets(&one.0, sides, run);
+        run.widen(narrowing);
+        if met? {
+            found.insert(one.0.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the right side has a row of this key.
+fn meets<'a>(key: &[Key], sides: &Sides<'a>, run: &Rc<RunState<'a>>) -> Result<bool, RunError> {
+    for row in super::open(sides.right, run) {
+        let row = row?;
+        let mut values = sides.keys.iter().map(|(_, right)| right.eval(&row, run).key());
+        if key.iter().all(|wanted| values.next().is_some_and(|value| value == *wanted)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The right side's rows, by key.
+fn hold<'a>(sides: &Sides<'a>, run: &Rc<RunState<'a>>) -> Result<Held, RunError> {
     let mut held = Held { rows: Vec::new(), matched: Vec::new(), by_key: HashMap::new() };
     for row in super::open(sides.right, run) {
         let row = row?;
@@ -40,7 +130,42 @@ pub(super) fn run<'a>(
         held.rows.push(row);
         held.matched.push(false);
     }
+    Ok(held)
+}
+
+pub(super) fn run<'a>(
+    kind: JoinKind,
+    sides: Sides<'a>,
+    run: &Rc<RunState<'a>>,
+) -> Result<Rows<'a>, RunError> {
     let mut left = super::open(sides.left, run);
+    let mut narrowing = None;
+    if kind.drops_lone_right() {
+        let (first, all) = first_rows(&mut left)?;
+        if all && first.is_empty() {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let keys = (all && run.tables.seeks()).then(|| keys_of(&first, &sides, run));
+        if let Some(keys) = keys {
+            let semi = matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
+            if semi && keys.len() <= PROBES && sides.pushed(&keys).is_some() {
+                let found = probe(&keys, &sides, run)?;
+                let keep = kind == JoinKind::LeftSemi;
+                let run = Rc::clone(run);
+                return Ok(Box::new(first.into_iter().map(Ok).filter(move |row| {
+                    let Ok(row) = row else { return true };
+                    found.contains(&left_key(row, sides.keys, &run)) == keep
+                })));
+            }
+            narrowing = sides.pushed(&keys).map(|texts| run.narrow(sides.right, &texts));
+        }
+        left = Box::new(first.into_iter().map(Ok).chain(left));
+    }
+    let held = hold(&sides, run);
+    if let Some(narrowing) = narrowing {
+        run.widen(narrowing);
+    }
+    let mut held = held?;
     let run = Rc::clone(run);
     let nothing = missing(&sides.right.schema);
     let mut seen: HashSet<Vec<Key>> = HashSet::new();
