@@ -1,71 +1,100 @@
-//! Runs a query over JSON lines: `kql [--format table|json|csv] [--now DATETIME] 'T | count' < rows.jsonl`.
-//!
-//! The table `T` has the columns of the first thousand rows; text that is a datetime makes a datetime column. Rows are
-//! read as the query asks for them, so the table may be read once only: `T | join (T) …` wants a file.
+//! Runs a query over JSON lines: `kql 'T | summarize count() by user' < rows.jsonl`.
 
-use kql::{Catalog, Diagnostics, Row, Scan, Schema, Tables, Type, Value};
+use kql::{Catalog, ColumnTable, MemoryTables, Plan, Rows, RunError, Schema, Stages, Value};
 use serde_json::{Map, Value as Json};
-use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{BufRead, Lines, StdinLock, Write};
+use std::io::{Read, Write};
 use std::process::ExitCode;
 
-type Failure = Box<dyn Error + Send + Sync>;
+const HELP: &str = "\
+Runs a KQL query over JSON lines.
 
-struct Options {
-    query: String,
-    format: String,
-    now: i64,
+Usage: kql [OPTIONS] QUERY [NAME=FILE]... < ROWS.jsonl
+
+Standard input is the table `T`; each NAME=FILE is one more table. A table has the columns of its first thousand
+objects: whole numbers are long, text that is a datetime throughout is datetime, objects and arrays are dynamic.
+
+Options:
+  --format FORMAT  table (default), json (one object a line) or csv
+  --explain        then say on standard error how many rows each operator gave
+  --now DATETIME   what now() and ago() count from (default: the clock)
+  --schema         show the columns of the result instead of its rows
+  --help           this text
+
+Examples:
+  kql 'T | where ms > 100 | top 5 by ms' < calls.jsonl
+  kql --format csv 'T | summarize count() by user, bin(at, 1h)' < calls.jsonl
+  kql --explain 'T | join kind=leftanti (Known) on user' Known=known.jsonl < calls.jsonl
+  kql 'print 7 / 2, format_timespan(90m, \"hh:mm\")'
+
+Exit status: 0, 1 where the query has errors or cannot be run, 2 where the command line or the rows cannot be read.
+";
+
+/// Objects that say which columns there are.
+const HEAD: usize = 1_000;
+
+enum Failure {
+    /// Of the query: it is shown as it is.
+    Query(String),
+    Other(Box<dyn Error + Send + Sync>),
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "{error}");
-            ExitCode::from(2)
-        }
-    }
+    let (code, text) = match run() {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Query(text)) => (1, text),
+        Err(Failure::Other(error)) => (2, format!("kql: {error}\n")),
+    };
+    let _ = write!(std::io::stderr(), "{text}");
+    ExitCode::from(code)
 }
 
-fn run() -> Result<(), Failure> {
-    let options = options(std::env::args().skip(1))?;
-    let input = Input::open()?;
-    let plan = kql::bind(&options.query, &input, options.now).map_err(|found: Diagnostics| {
-        Failure::from(found.render("query", &options.query).trim_end().to_owned())
-    })?;
-    let out = std::io::stdout().lock();
-    let rows = plan.run(&input);
-    match options.format.as_str() {
-        "json" => json(out, plan.schema(), rows),
-        "csv" => csv(out, plan.schema(), rows),
-        _ => table(out, plan.schema(), rows),
-    }
+#[derive(Default)]
+struct Options {
+    query: Option<String>,
+    format: Option<String>,
+    now: Option<i64>,
+    explain: bool,
+    schema: bool,
+    help: bool,
+    files: Vec<(String, String)>,
 }
 
-fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Failure> {
-    let usage = "usage: kql [--format table|json|csv] [--now DATETIME] QUERY < ROWS.jsonl";
-    let (mut query, mut format, mut now) = (None, "table".to_owned(), None);
+fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options::default();
     while let Some(arg) = args.next() {
         match arg.as_str() {
+            "--help" | "-h" => options.help = true,
+            "--explain" => options.explain = true,
+            "--schema" => options.schema = true,
             "--format" => {
-                format = args
-                    .next()
-                    .filter(|f| ["table", "json", "csv"].contains(&&**f))
-                    .ok_or(usage)?;
+                let format = args.next().filter(|f| ["table", "json", "csv"].contains(&&**f));
+                options.format = Some(format.ok_or("`--format` is one of table, json, csv")?);
             }
             "--now" => {
-                now = Some(args.next().as_deref().and_then(kql::parse_datetime).ok_or(usage)?);
+                let now = args.next().as_deref().and_then(kql::parse_datetime);
+                options.now = Some(now.ok_or("`--now` is a datetime such as 2026-11-22T10:00Z")?);
             }
-            _ if query.is_none() => query = Some(arg),
-            _ => return Err(usage.into()),
+            _ if arg.starts_with("--") => {
+                return Err(format!("there is no option `{arg}`: see `kql --help`"));
+            }
+            _ if options.query.is_none() => options.query = Some(arg),
+            _ => match arg.split_once('=') {
+                Some((name, file)) if !name.is_empty() => {
+                    options.files.push((name.to_owned(), file.to_owned()));
+                }
+                _ => return Err(format!("`{arg}` is no NAME=FILE: see `kql --help`")),
+            },
         }
     }
-    let now = match now {
-        Some(now) => now,
-        None => clock()?,
-    };
-    Ok(Options { query: query.ok_or(usage)?, format, now })
+    Ok(options)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge of the program reads the clock once")]
@@ -74,110 +103,100 @@ fn clock() -> Result<i64, Failure> {
     Ok(kql::UNIX_EPOCH + i64::try_from(since.as_nanos() / 100)?)
 }
 
-/// The rows of standard input: the first ones already read, to see their columns.
-struct Input {
-    schema: Schema,
-    head: RefCell<Vec<Map<String, Json>>>,
-    rest: RefCell<Option<Lines<StdinLock<'static>>>>,
-}
+/// The schemas, before the rows are read.
+struct Schemas(BTreeMap<String, Schema>);
 
-const HEAD: usize = 1_000;
-
-impl Input {
-    fn open() -> Result<Self, Failure> {
-        let mut lines = std::io::stdin().lock().lines();
-        let mut head = Vec::new();
-        for line in lines.by_ref().take(HEAD) {
-            head.push(serde_json::from_str::<Map<String, Json>>(&line?)?);
-        }
-        let mut schema = Schema::default();
-        for (name, value) in head.iter().flatten() {
-            let ty = type_of(value);
-            match (schema.index(name).and_then(|at| schema.columns.get_mut(at)), ty) {
-                (Some(column), Some(ty)) if column.ty != ty => column.ty = wider(column.ty, ty),
-                (None, Some(ty)) => schema.columns.push(kql::Column { name: name.clone(), ty }),
-                _ => {}
-            }
-        }
-        Ok(Self { schema, head: RefCell::new(head), rest: RefCell::new(Some(lines)) })
-    }
-
-    fn row(&self, map: &Map<String, Json>) -> Row {
-        self.schema
-            .columns
-            .iter()
-            .map(|c| value(map.get(&c.name).unwrap_or(&Json::Null), c.ty))
-            .collect()
-    }
-}
-
-fn type_of(value: &Json) -> Option<Type> {
-    Some(match value {
-        Json::Null => return None,
-        Json::Bool(_) => Type::Bool,
-        Json::Number(n) if n.is_i64() => Type::Long,
-        Json::Number(_) => Type::Real,
-        Json::String(text) if text.len() > 9 && kql::parse_datetime(text).is_some() => {
-            Type::Datetime
-        }
-        Json::String(_) => Type::String,
-        Json::Array(_) | Json::Object(_) => Type::Dynamic,
-    })
-}
-
-fn wider(a: Type, b: Type) -> Type {
-    match (a, b) {
-        (Type::Long | Type::Real, Type::Long | Type::Real) => Type::Real,
-        (Type::String | Type::Datetime, Type::String | Type::Datetime) => Type::String,
-        _ => Type::Dynamic,
-    }
-}
-
-fn value(json: &Json, ty: Type) -> Value {
-    match (ty, json) {
-        (Type::Bool, Json::Bool(b)) => Value::Bool(*b),
-        (Type::Long, Json::Number(n)) => n.as_i64().map_or(Value::Null, Value::Long),
-        (Type::Real, Json::Number(n)) => n.as_f64().map_or(Value::Null, Value::Real),
-        (Type::Datetime, Json::String(s)) => {
-            kql::parse_datetime(s).map_or(Value::Null, Value::Datetime)
-        }
-        (Type::String, Json::String(s)) => Value::from(s.as_str()),
-        (Type::Dynamic, other) => Value::from_json(other.clone()),
-        _ => Value::Null,
-    }
-}
-
-impl Catalog for Input {
+impl Catalog for Schemas {
     fn schema(&self, table: &str) -> Option<Schema> {
-        (table == "T").then(|| self.schema.clone())
+        self.0.get(table).cloned()
     }
 }
 
-impl Tables for Input {
-    fn scan(&self, _: &str) -> Scan<'_> {
-        let Some(rest) = self.rest.take() else {
-            let error = Failure::from("standard input was read before, and can be read once only");
-            return Box::new(std::iter::once(Err(error)));
-        };
-        let head = self.head.take();
-        let head = head.into_iter().map(|map| Ok(self.row(&map)));
-        Box::new(head.chain(rest.map(|line| {
-            let map = serde_json::from_str::<Map<String, Json>>(&line?)?;
-            Ok(self.row(&map))
-        })))
+fn run() -> Result<(), Failure> {
+    let options = options(std::env::args().skip(1))?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if options.help {
+        write!(out, "{HELP}")?;
+        return Ok(());
     }
+    let query = options.query.as_deref().ok_or("a query is missing: see `kql --help`")?;
+    let now = options.now.map_or_else(clock, Ok)?;
+    let mut texts = BTreeMap::new();
+    for (name, file) in &options.files {
+        let text = std::fs::read(file).map_err(|error| format!("`{file}`: {error}"))?;
+        texts.insert(name.clone(), text);
+    }
+    // Where the query brings its own rows, nothing has to be read, and nobody has to type anything.
+    let reads = kql::outline(query).map(|outline| outline.tables).unwrap_or_default();
+    if reads.iter().any(|table| table == "T") && !texts.contains_key("T") {
+        let mut text = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut text)?;
+        texts.insert("T".to_owned(), text);
+    }
+    let mut schemas = Schemas(BTreeMap::new());
+    for (name, text) in &texts {
+        let schema =
+            kql::infer_schema(text, HEAD).map_err(|error| format!("table `{name}`: {error}"))?;
+        schemas.0.insert(name.clone(), schema);
+    }
+    let plan = kql::bind(query, &schemas, now)
+        .map_err(|found| Failure::Query(found.render("query", query)))?;
+    if options.schema {
+        for column in &plan.schema().columns {
+            writeln!(out, "{}: {}", column.name, column.ty)?;
+        }
+        return Ok(());
+    }
+    let mut tables = MemoryTables::new();
+    for (name, schema) in &schemas.0 {
+        let text = texts.remove(name).unwrap_or_default();
+        tables = tables.with_columns(name, rows(&plan, name, &text, schema)?);
+    }
+    let (rows, stages) = if options.explain {
+        let (rows, stages) = plan.explain(&tables);
+        (rows, Some(stages))
+    } else {
+        (plan.run(&tables), None)
+    };
+    let shown = match options.format.as_deref() {
+        Some("json") => json(&mut out, plan.schema(), rows),
+        Some("csv") => csv(&mut out, plan.schema(), rows),
+        _ => table(&mut out, plan.schema(), rows),
+    };
+    out.flush()?;
+    if let Some(stages) = stages {
+        explain(query, &stages)?;
+    }
+    shown
 }
 
-fn json(mut out: impl Write, schema: &Schema, rows: kql::Rows<'_>) -> Result<(), Failure> {
+/// The columns that some read of the query looks at.
+fn rows(plan: &Plan, name: &str, text: &[u8], schema: &Schema) -> Result<ColumnTable, Failure> {
+    let mut wanted = vec![false; schema.columns.len()];
+    for read in plan.reads(name) {
+        for (all, one) in wanted.iter_mut().zip(&read.columns) {
+            *all |= one;
+        }
+    }
+    kql::read_json_lines(text, schema, Some(&wanted))
+        .map_err(|error| Failure::from(format!("table `{name}`: {error}")))
+}
+
+fn failed(error: &RunError) -> Failure {
+    Failure::Query(format!("error[{}]: {error}\n", error.code()))
+}
+
+fn json(mut out: impl Write, schema: &Schema, rows: Rows<'_>) -> Result<(), Failure> {
     for row in rows {
+        let row = row.map_err(|error| failed(&error))?;
         let columns = schema.columns.iter().map(|c| c.name.clone());
-        let map: Map<String, Json> = columns.zip(row?.iter().map(Value::to_json)).collect();
+        let map: Map<String, Json> = columns.zip(row.iter().map(Value::to_json)).collect();
         writeln!(out, "{}", Json::Object(map))?;
     }
     Ok(())
 }
 
-fn csv(mut out: impl Write, schema: &Schema, rows: kql::Rows<'_>) -> Result<(), Failure> {
+fn csv(mut out: impl Write, schema: &Schema, rows: Rows<'_>) -> Result<(), Failure> {
     let quoted = |text: &str| {
         if text.contains([',', '"', '\n', '\r']) {
             format!("\"{}\"", text.replace('"', "\"\""))
@@ -188,16 +207,24 @@ fn csv(mut out: impl Write, schema: &Schema, rows: kql::Rows<'_>) -> Result<(), 
     let names: Vec<String> = schema.columns.iter().map(|c| quoted(&c.name)).collect();
     writeln!(out, "{}", names.join(","))?;
     for row in rows {
-        let fields: Vec<String> = row?.iter().map(|v| quoted(&v.text())).collect();
+        let row = row.map_err(|error| failed(&error))?;
+        let fields: Vec<String> = row.iter().map(|v| quoted(&v.text())).collect();
         writeln!(out, "{}", fields.join(","))?;
     }
     Ok(())
 }
 
-fn table(mut out: impl Write, schema: &Schema, rows: kql::Rows<'_>) -> Result<(), Failure> {
-    let mut lines: Vec<Vec<String>> = vec![schema.columns.iter().map(|c| c.name.clone()).collect()];
+/// Text as it may be shown: a terminal acts on control characters.
+fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(shown).collect()
+}
+
+fn table(mut out: impl Write, schema: &Schema, rows: Rows<'_>) -> Result<(), Failure> {
+    let mut lines: Vec<Vec<String>> = vec![schema.columns.iter().map(|c| plain(&c.name)).collect()];
     for row in rows {
-        lines.push(row?.iter().map(|v| v.text().to_string()).collect());
+        let row = row.map_err(|error| failed(&error))?;
+        lines.push(row.iter().map(|value| plain(&value.text())).collect());
     }
     let mut widths = vec![0; schema.columns.len()];
     for line in &lines {
@@ -209,6 +236,20 @@ fn table(mut out: impl Write, schema: &Schema, rows: kql::Rows<'_>) -> Result<()
         let padded: Vec<String> =
             line.iter().zip(&widths).map(|(f, w)| format!("{f:<w$}")).collect();
         writeln!(out, "{}", padded.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// The rows that each operator gave, beside its line of the query.
+fn explain(query: &str, stages: &Stages<'_>) -> Result<(), Failure> {
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "\n      rows  operator")?;
+    for stage in stages.all() {
+        let rest = query.get(stage.span.start..).unwrap_or_default();
+        let line = rest.lines().next().unwrap_or_default();
+        let text = line.split('|').next().unwrap_or_default().trim();
+        let text: String = plain(text).chars().take(80).collect();
+        writeln!(out, "{:>10}  {}{text}", stage.rows, "  ".repeat(stage.depth))?;
     }
     Ok(())
 }

@@ -418,7 +418,7 @@ pub(crate) struct RunState<'a> {
     materialized: RefCell<HashMap<NodeId, Rc<Vec<Row>>>>,
     /// Rows that each node gave, where somebody asked.
     counts: Option<RefCell<HashMap<NodeId, u64>>>,
-    needs: Rc<Needs>,
+    needs: Arc<Needs>,
     /// Needs of the scans below a join's right side, while that is read for a few keys only.
     narrowed: RefCell<HashMap<NodeId, Wanted>>,
     params: Vec<Value>,
@@ -429,7 +429,7 @@ impl<'a> RunState<'a> {
         tables: &'a dyn Tables,
         limits: Limits,
         cells: usize,
-        needs: Rc<Needs>,
+        needs: Arc<Needs>,
         params: Vec<Value>,
         counted: bool,
     ) -> Self {
@@ -451,7 +451,7 @@ impl<'a> RunState<'a> {
 
     /// What an expression is computed with that reads neither tables nor parameters.
     pub(crate) fn of_nothing() -> Self {
-        Self::new(&NoTables, Limits::default(), 0, Rc::default(), Vec::new(), false)
+        Self::new(&NoTables, Limits::default(), 0, Arc::default(), Vec::new(), false)
     }
 
     fn cell(&self, at: usize) -> Option<&CellValue> {
@@ -570,6 +570,8 @@ pub struct Plan {
     pub(crate) limits: Limits,
     /// The types of its parameters.
     pub(crate) params: Vec<Type>,
+    /// What scans need, whatever the parameters are.
+    pub(crate) needs: Arc<Needs>,
 }
 
 impl fmt::Debug for Plan {
@@ -590,6 +592,24 @@ impl Plan {
     /// The names of the tables that a run reads, sorted.
     pub fn tables(&self) -> &[String] {
         &self.tables
+    }
+
+    /// What each read of a table needs of it.
+    pub fn reads(&self, table: &str) -> Vec<&Wanted> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let mut open: Vec<&Node> = self.subqueries.iter().map(|s| &*s.node).collect();
+        open.push(&self.root);
+        while let Some(node) = open.pop() {
+            if !seen.insert(node.id()) {
+                continue;
+            }
+            if matches!(&node.op, Op::Scan(name) if name == table) {
+                found.extend(self.needs.scan(node));
+            }
+            open.extend(node.inputs().into_iter().map(|node| &**node));
+        }
+        found
     }
 
     /// The same plan with other limits.
@@ -650,7 +670,10 @@ impl Plan {
         counted: bool,
     ) -> (Rc<RunState<'a>>, Rows<'a>) {
         let cells = self.subqueries.len();
-        let needs = Rc::new(Needs::of(&self.root, &self.subqueries, &params));
+        let needs = match params.as_slice() {
+            [] => Arc::clone(&self.needs),
+            params => Arc::new(Needs::of(&self.root, &self.subqueries, params)),
+        };
         let state = Rc::new(RunState::new(tables, self.limits, cells, needs, params, counted));
         let shared = Rc::clone(&state);
         let mut opened: Option<Rows<'a>> = None;

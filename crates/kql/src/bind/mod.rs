@@ -11,6 +11,7 @@ mod shape;
 
 use crate::ast::{LetValue, Param, Pipeline, Statement};
 use crate::diagnostics::{Diagnostic, Diagnostics, Span, TOO_COMPLEX};
+use crate::needs::Needs;
 use crate::plan::{Expr, Limits, Node, Op, Plan, Subquery};
 use crate::schema::{Catalog, Schema};
 use crate::value::Type;
@@ -153,12 +154,15 @@ pub(crate) fn bind(
         binder.declare(name, Entry::Scalar(value));
     }
     let root = binder.query(statements, Span::new(text.len(), 0));
+    let needs = root.as_ref().map(|root| Arc::new(Needs::of(root, &binder.subqueries, &[])));
+    let needs = needs.unwrap_or_default();
     match root {
         Some(root) if binder.found.is_empty() => Ok(Plan {
             root,
             tables: binder.tables.into_iter().collect(),
             subqueries: binder.subqueries,
             limits: Limits::default(),
+            needs,
             params: params.iter().map(|(_, ty)| *ty).collect(),
         }),
         _ => Err(Diagnostics::new(binder.found)),
