@@ -9,6 +9,7 @@
 //! Files may grow and come and go. Each is read once when it changed, to learn which columns it uses and which time it
 //! covers; a later question reads only files that can answer it.
 
+pub mod archive;
 mod cell;
 mod reader;
 mod report;
