@@ -197,21 +197,6 @@ pub(crate) enum JoinKind {
     RightAnti,
 }
 
-impl JoinKind {
-    /// A right row that meets no left one adds nothing to the result.
-    pub(crate) fn drops_lone_right(self) -> bool {
-        match self {
-            Self::InnerUnique
-            | Self::Inner
-            | Self::LeftOuter
-            | Self::LeftSemi
-            | Self::LeftAnti
-            | Self::RightSemi => true,
-            Self::RightOuter | Self::FullOuter | Self::RightAnti => false,
-        }
-    }
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct JoinOp {
     pub(crate) kind: JoinKind,

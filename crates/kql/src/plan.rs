@@ -135,7 +135,7 @@ impl Expr {
     }
 
     /// The value, without a copy where the row or the query has it.
-    fn look<'r>(&'r self, row: &'r [Value], run: &RunState<'_>) -> Cow<'r, Value> {
+    pub(crate) fn look<'r>(&'r self, row: &'r [Value], run: &RunState<'_>) -> Cow<'r, Value> {
         match self {
             Self::Const(value) => Cow::Borrowed(value),
             Self::Column(at) => row.get(*at).map_or(Cow::Owned(Value::Null), Cow::Borrowed),

@@ -1,7 +1,5 @@
-//! `join` and `lookup`: the right side is held by key, the left side streams past it.
-//!
-//! Where right rows matter only beside left ones, the first left rows are read before: without any, the right side is
-//! not read at all, and a table with an index ([`Tables::seeks`](crate::Tables::seeks)) is asked for their keys alone.
+//! `join` and `lookup`: the right side is held by key, the left side streams past it. A left side without rows, or
+//! whose every key has been met, needs no more of the right.
 
 use crate::ast::JoinKind;
 use crate::needs::Texts;
@@ -31,53 +29,34 @@ fn missing(schema: &Schema) -> Row {
     schema.columns.iter().map(|c| c.ty.missing()).collect()
 }
 
-/// Rows of the left side that are read before the right side is.
-const FIRST: usize = 1024;
+/// The key of a row, in a buffer that is used again.
+fn fill<'a>(
+    key: &mut Vec<Key>,
+    exprs: impl Iterator<Item = &'a Expr>,
+    row: &[Value],
+    run: &RunState<'_>,
+) {
+    key.clear();
+    key.extend(exprs.map(|expr| expr.look(row, run).key()));
+}
+
 /// Keys that are looked for one by one.
 const PROBES: usize = 64;
 
-/// The values of a row's key on the left side.
-type KeyValues = Vec<Value>;
-
-/// The first rows, and whether they are all.
-fn first_rows(left: &mut Rows<'_>) -> Result<(Vec<Row>, bool), RunError> {
-    let mut first = Vec::new();
-    while first.len() < FIRST {
-        match left.next() {
-            Some(row) => first.push(row?),
-            None => return Ok((first, true)),
-        }
-    }
-    Ok((first, false))
-}
-
-fn left_key(row: &Row, keys: &[(Expr, Expr)], run: &RunState<'_>) -> Vec<Key> {
-    keys.iter().map(|(left, _)| left.eval(row, run).key()).collect()
-}
-
-/// The keys of these rows, each once.
-fn keys_of(rows: &[Row], sides: &Sides<'_>, run: &RunState<'_>) -> Vec<(Vec<Key>, KeyValues)> {
-    let mut seen = HashSet::new();
-    let mut keys = Vec::new();
-    for row in rows {
-        let key = left_key(row, sides.keys, run);
-        if seen.insert(key.clone()) {
-            keys.push((key, sides.keys.iter().map(|(left, _)| left.eval(row, run)).collect()));
-        }
-    }
-    keys
-}
-
 impl Sides<'_> {
-    /// What the right side's columns have to be for a row to meet one of these keys, as far as they are texts as they stand.
-    fn pushed(&self, keys: &[(Vec<Key>, KeyValues)]) -> Option<Vec<Texts>> {
+    /// The values of a left row's key.
+    fn values(&self, row: &Row, run: &RunState<'_>) -> Vec<Value> {
+        self.keys.iter().map(|(left, _)| left.eval(row, run)).collect()
+    }
+
+    /// What the right side's columns have to be for a row to meet one of these keys, as far as those are texts as they stand.
+    fn texts(&self, keys: &[Vec<Value>]) -> Option<Vec<Texts>> {
         let texts = self.keys.iter().enumerate().filter_map(|(at, (_, right))| {
             let Expr::Column(column) = right else { return None };
-            let of = self.right.schema.columns.get(*column)?;
-            if of.ty != Type::String {
+            if self.right.schema.columns.get(*column)?.ty != Type::String {
                 return None;
             }
-            let values = keys.iter().map(|(_, values)| match values.get(at) {
+            let values = keys.iter().map(|values| match values.get(at) {
                 Some(Value::String(text)) => Some(Arc::clone(text)),
                 _ => None,
             });
@@ -88,49 +67,46 @@ impl Sides<'_> {
     }
 }
 
-/// The keys that the right side has, looked for one by one: the first row of each is enough.
-fn probe<'a>(
-    keys: &[(Vec<Key>, KeyValues)],
+/// Those of the left rows' keys that the right side has, looked for one by one: the first row of each is enough. Nothing
+/// where they are too many for that, or not to be looked for.
+fn probe<'a, 'r>(
+    left: impl Iterator<Item = (&'r Row, &'r Vec<Key>)>,
     sides: &Sides<'a>,
     run: &Rc<RunState<'a>>,
-) -> Result<HashSet<Vec<Key>>, RunError> {
-    let mut found = HashSet::new();
-    for one in keys {
-        let Some(texts) = sides.pushed(std::slice::from_ref(one)) else { continue };
-        let narrowing = run.narrow(sides.right, &texts);
-        let met = meets(&one.0, sides, run);
-        run.widen(narrowing);
-        if met? {
-            found.insert(one.0.clone());
+) -> Result<Option<HashSet<Vec<Key>>>, RunError> {
+    let mut keys: HashMap<&Vec<Key>, Vec<Texts>> = HashMap::new();
+    for (row, key) in left {
+        if keys.contains_key(key) {
+            continue;
+        }
+        let Some(texts) = sides.texts(&[sides.values(row, run)]) else { return Ok(None) };
+        keys.insert(key, texts);
+        if keys.len() > PROBES {
+            return Ok(None);
         }
     }
-    Ok(found)
+    let mut met = HashSet::new();
+    for (key, texts) in keys {
+        let narrowing = run.narrow(sides.right, &texts);
+        let found = meets(key, sides, run);
+        run.widen(narrowing);
+        if found? {
+            met.insert(key.clone());
+        }
+    }
+    Ok(Some(met))
 }
 
 /// Whether the right side has a row of this key.
-fn meets<'a>(key: &[Key], sides: &Sides<'a>, run: &Rc<RunState<'a>>) -> Result<bool, RunError> {
+fn meets<'a>(wanted: &[Key], sides: &Sides<'a>, run: &Rc<RunState<'a>>) -> Result<bool, RunError> {
+    let mut key = Vec::with_capacity(wanted.len());
     for row in super::open(sides.right, run) {
-        let row = row?;
-        let mut values = sides.keys.iter().map(|(_, right)| right.eval(&row, run).key());
-        if key.iter().all(|wanted| values.next().is_some_and(|value| value == *wanted)) {
+        fill(&mut key, sides.keys.iter().map(|(_, k)| k), &row?, run);
+        if key == wanted {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// The right side's rows, by key.
-fn hold<'a>(sides: &Sides<'a>, run: &Rc<RunState<'a>>) -> Result<Held, RunError> {
-    let mut held = Held { rows: Vec::new(), matched: Vec::new(), by_key: HashMap::new() };
-    for row in super::open(sides.right, run) {
-        let row = row?;
-        run.hold("join", 1, row_size(&row).saturating_mul(2))?;
-        let key = sides.keys.iter().map(|(_, k)| k.eval(&row, run).key()).collect();
-        held.by_key.entry(key).or_default().push(held.rows.len());
-        held.rows.push(row);
-        held.matched.push(false);
-    }
-    Ok(held)
 }
 
 pub(super) fn run<'a>(
@@ -138,34 +114,48 @@ pub(super) fn run<'a>(
     sides: Sides<'a>,
     run: &Rc<RunState<'a>>,
 ) -> Result<Rows<'a>, RunError> {
-    let mut left = super::open(sides.left, run);
-    let mut narrowing = None;
-    if kind.drops_lone_right() {
-        let (first, all) = first_rows(&mut left)?;
-        if all && first.is_empty() {
-            return Ok(Box::new(std::iter::empty()));
-        }
-        let keys = (all && run.tables.seeks()).then(|| keys_of(&first, &sides, run));
-        if let Some(keys) = keys {
-            let semi = matches!(kind, JoinKind::LeftSemi | JoinKind::LeftAnti);
-            if semi && keys.len() <= PROBES && sides.pushed(&keys).is_some() {
-                let found = probe(&keys, &sides, run)?;
-                let keep = kind == JoinKind::LeftSemi;
-                let run = Rc::clone(run);
-                return Ok(Box::new(first.into_iter().map(Ok).filter(move |row| {
-                    let Ok(row) = row else { return true };
-                    found.contains(&left_key(row, sides.keys, &run)) == keep
-                })));
-            }
-            narrowing = sides.pushed(&keys).map(|texts| run.narrow(sides.right, &texts));
-        }
-        left = Box::new(first.into_iter().map(Ok).chain(left));
+    match kind {
+        JoinKind::LeftSemi => return filter(sides, true, run),
+        JoinKind::LeftAnti => return filter(sides, false, run),
+        _ => {}
     }
-    let held = hold(&sides, run);
+    let mut left = super::open(sides.left, run).peekable();
+    let lone_right = !matches!(kind, JoinKind::InnerUnique | JoinKind::Inner | JoinKind::LeftOuter);
+    if left.peek().is_none() && !lone_right {
+        return Ok(Box::new(std::iter::empty()));
+    }
+    let (mut first, mut narrowing) = (Vec::new(), None);
+    if run.tables.seeks() && !lone_right {
+        while first.len() < FEW && left.peek().is_some_and(Result::is_ok) {
+            let Some(row) = left.next().transpose()? else { break };
+            run.hold("join", 1, row_size(&row))?;
+            first.push(row);
+        }
+        if left.peek().is_none() {
+            let values: Vec<Vec<Value>> = first.iter().map(|row| sides.values(row, run)).collect();
+            narrowing = sides.texts(&values).map(|texts| run.narrow(sides.right, &texts));
+        }
+    }
+    let mut left = first.into_iter().map(Ok).chain(left);
+    let mut held = Held { rows: Vec::new(), matched: Vec::new(), by_key: HashMap::new() };
+    let mut key = Vec::with_capacity(sides.keys.len());
+    for row in super::open(sides.right, run) {
+        let row = row?;
+        run.hold("join", 1, row_size(&row).saturating_mul(2))?;
+        fill(&mut key, sides.keys.iter().map(|(_, k)| k), &row, run);
+        let place = held.rows.len();
+        match held.by_key.get_mut(key.as_slice()) {
+            Some(places) => places.push(place),
+            None => {
+                held.by_key.insert(key.clone(), vec![place]);
+            }
+        }
+        held.rows.push(row);
+        held.matched.push(false);
+    }
     if let Some(narrowing) = narrowing {
         run.widen(narrowing);
     }
-    let mut held = held?;
     let run = Rc::clone(run);
     let nothing = missing(&sides.right.schema);
     let mut seen: HashSet<Vec<Key>> = HashSet::new();
@@ -223,14 +213,8 @@ pub(super) fn run<'a>(
                     continue;
                 }
             };
-            let key: Vec<Key> = sides.keys.iter().map(|(k, _)| k.eval(&row, &run).key()).collect();
-            let hits = held.by_key.get(&key);
-            match kind {
-                JoinKind::LeftSemi if hits.is_some() => return Some(Ok(row)),
-                JoinKind::LeftAnti if hits.is_none() => return Some(Ok(row)),
-                JoinKind::LeftSemi | JoinKind::LeftAnti => continue,
-                _ => {}
-            }
+            fill(&mut key, sides.keys.iter().map(|(k, _)| k), &row, &run);
+            let hits = held.by_key.get(key.as_slice());
             let Some(hits) = hits else {
                 if matches!(kind, JoinKind::LeftOuter | JoinKind::FullOuter) {
                     let mut out = row;
@@ -248,15 +232,83 @@ pub(super) fn run<'a>(
                 continue;
             }
             if kind == JoinKind::InnerUnique {
-                if seen.contains(&key) {
+                if seen.contains(key.as_slice()) {
                     continue;
                 }
                 if let Err(error) = run.hold("join", 1, 64 * key.len()) {
                     return Some(Err(error));
                 }
-                seen.insert(key);
+                seen.insert(key.clone());
             }
             pending = Some((row, hits.clone(), 0));
+        }
+    })))
+}
+
+/// Left rows that are held back until it is known which of their keys the right side has. With more of them, the right
+/// side's keys are held instead.
+const FEW: usize = 4_096;
+
+/// The left rows whose key the right side has, or has not.
+fn filter<'a>(
+    sides: Sides<'a>,
+    wanted: bool,
+    run: &Rc<RunState<'a>>,
+) -> Result<Rows<'a>, RunError> {
+    let mut left = super::open(sides.left, run);
+    let mut first: Vec<(Row, Vec<Key>)> = Vec::new();
+    let mut ended = false;
+    while first.len() < FEW {
+        let Some(row) = left.next().transpose()? else {
+            ended = true;
+            break;
+        };
+        run.hold("join", 1, row_size(&row))?;
+        let mut key = Vec::with_capacity(sides.keys.len());
+        fill(&mut key, sides.keys.iter().map(|(k, _)| k), &row, run);
+        first.push((row, key));
+    }
+    if ended
+        && run.tables.seeks()
+        && let Some(met) = probe(first.iter().map(|(row, key)| (row, key)), &sides, run)?
+    {
+        let rows = first.into_iter().filter(move |(_, key)| met.contains(key) == wanted);
+        return Ok(Box::new(rows.map(|(row, _)| Ok(row))));
+    }
+    let mut open: HashSet<&[Key]> = first.iter().map(|(_, key)| key.as_slice()).collect();
+    let mut met: HashSet<Vec<Key>> = HashSet::new();
+    let mut key = Vec::with_capacity(sides.keys.len());
+    if !(ended && open.is_empty()) {
+        for row in super::open(sides.right, run) {
+            fill(&mut key, sides.keys.iter().map(|(_, k)| k), &row?, run);
+            let known =
+                if ended { !open.remove(key.as_slice()) } else { met.contains(key.as_slice()) };
+            if !known {
+                run.hold("join", 1, 64 * key.len())?;
+                met.insert(key.clone());
+                if ended && open.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+    let run = Rc::clone(run);
+    let mut first = first.into_iter();
+    Ok(Box::new(std::iter::from_fn(move || {
+        for (row, key) in first.by_ref() {
+            if met.contains(&key) == wanted {
+                return Some(Ok(row));
+            }
+        }
+        loop {
+            let row = match left.next()? {
+                Ok(row) => row,
+                Err(error) => return Some(Err(error)),
+            };
+            fill(&mut key, sides.keys.iter().map(|(k, _)| k), &row, &run);
+            if met.contains(key.as_slice()) == wanted {
+                return Some(Ok(row));
+            }
         }
     })))
 }

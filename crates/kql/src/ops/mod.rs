@@ -9,7 +9,7 @@ mod summarize;
 
 use crate::num;
 use crate::plan::{Expr, Node, Op, Rows, RunError, RunState};
-use crate::value::Value;
+use crate::value::{Key, Value};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -53,15 +53,18 @@ fn start<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
         }
         Op::Distinct(input) => {
             let mut rows = open(input, &run);
-            let mut seen = HashSet::new();
+            let mut seen: HashSet<Vec<Key>> = HashSet::new();
+            let mut key = Vec::new();
             Box::new(std::iter::from_fn(move || {
                 loop {
                     let row = match rows.next()? {
                         Ok(row) => row,
                         Err(error) => return Some(Err(error)),
                     };
-                    let key: Vec<_> = row.iter().map(Value::key).collect();
-                    if seen.insert(key) {
+                    key.clear();
+                    key.extend(row.iter().map(Value::key));
+                    if !seen.contains(key.as_slice()) {
+                        seen.insert(key.clone());
                         let size = crate::plan::row_size(&row);
                         return Some(run.hold("distinct", 1, size).map(|()| row));
                     }
@@ -73,6 +76,13 @@ fn start<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
             deferred(move || order::top(open(input, &run), count, key, &run))
         }
         Op::Take(input, count) => match whole(count, "take", &run) {
+            // The first of all in order: the others need not be kept. Who counts rows wants to see them.
+            Ok(count)
+                if !run.is_counted()
+                    && let Op::Sort(input, keys) = &input.op =>
+            {
+                deferred(move || order::first(open(input, &run), count, keys, &run))
+            }
             Ok(count) => Box::new(open(input, &run).take(count)),
             Err(error) => Box::new(std::iter::once(Err(error))),
         },
