@@ -136,6 +136,16 @@ impl LogFiles {
         Ok(Snapshot { files, drift, report, fresh })
     }
 
+    /// The matching files with their names for people, sorted, and the patterns that match none.
+    pub fn list(&self) -> Result<(Vec<(PathBuf, String)>, Vec<String>), FilesError> {
+        let (paths, unmatched) = self.find()?;
+        let named = |path: PathBuf| {
+            let name = self.shown(&path);
+            (path, name)
+        };
+        Ok((paths.into_iter().map(named).collect(), unmatched))
+    }
+
     /// The matching files, sorted, and the patterns that match none.
     fn find(&self) -> Result<(BTreeSet<PathBuf>, Vec<String>), FilesError> {
         let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };

@@ -77,7 +77,8 @@ impl Words {
     }
 
     pub(super) fn into_values(self) -> Vec<Vec<kql::Value>> {
-        let inner = |known: Mutex<Known>| known.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let inner =
+            |known: Mutex<Known>| known.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.columns.into_iter().map(|known| inner(known).values).collect()
     }
 }
@@ -403,8 +404,28 @@ impl<'de> Visitor<'de> for Cell<'_, '_> {
 
 /// `2026-11-22T08:00:00.1234567Z`, with or without a fraction; all else is for the reader of all formats.
 fn ticks(text: &str) -> Option<i64> {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, rest @ ..] =
-        text.as_bytes()
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        rest @ ..,
+    ] = text.as_bytes()
     else {
         return None;
     };
@@ -421,11 +442,13 @@ fn ticks(text: &str) -> Option<i64> {
     }
     let fraction = match rest {
         [b'Z'] => 0,
-        [b'.', digits @ .., b'Z'] if (1..=7).contains(&digits.len()) => {
-            digits.iter().chain(std::iter::repeat(&b'0')).take(7).try_fold(0_i64, |sum, digit| {
+        [b'.', digits @ .., b'Z'] if (1..=7).contains(&digits.len()) => digits
+            .iter()
+            .chain(std::iter::repeat(&b'0'))
+            .take(7)
+            .try_fold(0_i64, |sum, digit| {
                 digit.is_ascii_digit().then(|| sum * 10 + i64::from(*digit - b'0'))
-            })?
-        }
+            })?,
         _ => return None,
     };
     let date = chrono::NaiveDate::from_ymd_opt(

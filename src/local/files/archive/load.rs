@@ -9,7 +9,9 @@ use super::store::{Archive, CODED, Codes, Part};
 use crate::watch::alert::Interval;
 use crate::watch::tables::to_ticks;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, BufRead, Read};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -22,6 +24,14 @@ pub struct Input {
     pub name: String,
     /// Its bytes.
     pub bytes: Box<dyn Read + Send>,
+}
+
+impl Input {
+    /// A file.
+    pub fn file(path: &Path, name: String) -> Result<Self, FilesError> {
+        let file = File::open(path).map_err(|error| unreadable(name.clone(), &error))?;
+        Ok(Self { name, bytes: Box::new(file) })
+    }
 }
 
 /// What loading is told besides its inputs.
@@ -96,7 +106,8 @@ fn hand_out(
         let reader = Reader::new(bytes).map_err(|e| failed(&e))?;
         match reader.into_lines() {
             Err(reader) => {
-                let task = Task::Whole { at: (input, 0), name: name.clone(), reader: Box::new(reader) };
+                let task =
+                    Task::Whole { at: (input, 0), name: name.clone(), reader: Box::new(reader) };
                 // Those who read end only after this.
                 let _ = send.send(task);
             }

@@ -1,8 +1,8 @@
 //! The archive as a log source. A query is bound once for all windows that it is asked about.
 
+use super::super::table::{COLUMNS, TABLE};
 use super::scan::{Memory, Search, value};
 use super::store::Archive;
-use super::super::table::{COLUMNS, TABLE};
 use crate::local::logs::{failed, schema};
 use crate::ports::{Answer, LogSource, Query, QueryError, RowSink};
 use crate::watch::alert::Interval;
@@ -64,10 +64,9 @@ impl ArchiveLogs {
         let names = [("window_start", Type::Datetime), ("window_end", Type::Datetime)];
         let clock = kql::outline(text).map_or(true, |outline| !outline.clock_calls.is_empty());
         let plan = (!clock).then(|| kql::bind_with(text, &Bare(&self.schema), now, &names).ok());
-        let bound = plan.flatten().map(|plan| Bound {
-            columns: tables::columns(plan.schema()),
-            plan: Arc::new(plan),
-        });
+        let bound = plan
+            .flatten()
+            .map(|plan| Bound { columns: tables::columns(plan.schema()), plan: Arc::new(plan) });
         let mut inner = self.lock();
         if inner.plans.len() < PLANS {
             inner.plans.insert(text.to_owned(), bound.clone());
@@ -79,8 +78,7 @@ impl ArchiveLogs {
 
     fn answer(&self, query: &Query, rows: &mut dyn RowSink) -> Result<Answer, QueryError> {
         let now = to_ticks(query.now);
-        let asked =
-            Asked { logs: self, within: query.timespan, now, remembered: true };
+        let asked = Asked { logs: self, within: query.timespan, now, remembered: true };
         if let Some((start, end, text)) = window(&query.text)
             && let Some(Bound { plan, columns }) = self.bound(text, now)
         {

@@ -88,7 +88,8 @@ impl Postings {
         };
         let all = usize::try_from(*from).ok().zip(usize::try_from(*to).ok());
         let rows = all.and_then(|(from, to)| self.rows.get(from..to)).unwrap_or_default();
-        let place = |row: usize| rows.partition_point(|at| usize::try_from(*at).is_ok_and(|at| at < row));
+        let place =
+            |row: usize| rows.partition_point(|at| usize::try_from(*at).is_ok_and(|at| at < row));
         let from = place(within.start);
         rows.get(from..place(within.end).max(from)).unwrap_or_default()
     }
@@ -179,10 +180,13 @@ impl Archive {
     /// Rows in each stretch of time between one of `edges` and the next.
     pub fn counts(&self, edges: &[chrono::DateTime<chrono::Utc>]) -> Vec<usize> {
         let places: Vec<usize> = edges.iter().map(|edge| self.place(to_ticks(*edge))).collect();
-        places.windows(2).map(|pair| match pair {
-            [a, b] => b.saturating_sub(*a),
-            _ => 0,
-        }).collect()
+        places
+            .windows(2)
+            .map(|pair| match pair {
+                [a, b] => b.saturating_sub(*a),
+                _ => 0,
+            })
+            .collect()
     }
 
     pub(super) const fn drift(&self) -> Drift {
