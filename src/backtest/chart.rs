@@ -40,7 +40,7 @@ pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -180,10 +180,8 @@ fn troubles(out: &mut String, outcome: &Outcome, look: Look) {
 fn expectations(out: &mut String, verdict: &Verdict, look: Look) {
     let _ = writeln!(out, "\nEXPECTATIONS");
     for met in &verdict.met {
-        let word = match met.passed {
-            true => paint(look, "32", "ok  "),
-            false => paint(look, "31", "FAIL"),
-        };
+        let (colour, word) = if met.passed { ("32", "ok  ") } else { ("31", "FAIL") };
+        let word = paint(look, colour, word);
         let _ = writeln!(out, "{word}  {}", clean(&met.sentence(), 500));
     }
     let (colour, word) = match verdict.policy {

@@ -226,10 +226,8 @@ impl Expectation {
     /// Where it looks: ` on 2026-03-03`, or nothing where it looks everywhere.
     pub fn scope(&self) -> String {
         let midnight = |at: DateTime<Utc>| at.time() == NaiveTime::MIN;
-        let shown = |at: DateTime<Utc>| match midnight(at) {
-            true => at.format("%F").to_string(),
-            false => at.format("%F %H:%M").to_string(),
-        };
+        let shown =
+            |at: DateTime<Utc>| at.format(if midnight(at) { "%F" } else { "%F %H:%M" }).to_string();
         let time = match (self.from, self.to) {
             (Some(from), Some(to)) if midnight(from) && to - from == TimeDelta::days(1) => {
                 format!(" on {}", shown(from))

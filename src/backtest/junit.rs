@@ -5,9 +5,12 @@ use super::expect::{Policy, Verdict};
 use super::outcome::Outcome;
 use std::fmt::Write as _;
 
+/// A case: its name, its class, and what is wrong with it, by its kind.
+type Case = (String, &'static str, Option<(&'static str, String)>);
+
 /// The report. Without `verdict` the cases are the rules, which pass where they could be evaluated.
 pub fn report(outcome: &Outcome, verdict: Option<&Verdict>) -> String {
-    let mut cases: Vec<(String, &str, Option<(&str, String)>)> = Vec::new();
+    let mut cases: Vec<Case> = Vec::new();
     for rule in &outcome.rules {
         let wrong = rule.failure.as_ref().map(|(at, why)| {
             let many = rule.failed;

@@ -30,17 +30,15 @@ pub struct Fired {
 impl Fired {
     /// What a report needs of an alert. `groups` keeps equal groups once.
     pub fn new(alert: &Alert, groups: &mut Vec<Arc<BTreeMap<String, String>>>) -> Self {
-        let group = match groups.iter().find(|group| ***group == alert.group) {
-            Some(group) => Arc::clone(group),
-            None => {
-                let group = Arc::new(alert.group.clone());
-                // Rules that group by what is seldom equal would make the search long.
-                if groups.len() < 64 {
-                    groups.push(Arc::clone(&group));
-                }
-                group
+        let known = groups.iter().find(|group| ***group == alert.group).cloned();
+        let group = known.unwrap_or_else(|| {
+            let group = Arc::new(alert.group.clone());
+            // Rules that group by what is seldom equal would make the search long.
+            if groups.len() < 64 {
+                groups.push(Arc::clone(&group));
             }
-        };
+            group
+        });
         Self {
             at: alert.time,
             id: alert.id.as_str().into(),

@@ -76,7 +76,7 @@ pub(crate) struct Args {
     /// Write a timeline of the alerts to this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Write a JUnit report to this file
+    /// Write a report for continuous integration to this file, in `JUnit`'s format
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Print the report as JSON, alerts included; the same as --format json

@@ -45,9 +45,11 @@ fn rule_files(folder: &Path) -> Result<Vec<String>, Stop> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(bad)? {
         let path = entry.map_err(bad)?.path();
-        let name = path.to_string_lossy().into_owned();
-        if path.is_file() && name.ends_with(".toml") && !name.ends_with(".test.toml") {
-            files.push(glob::Pattern::escape(&name));
+        let toml = path.extension().is_some_and(|extension| extension == "toml");
+        let stem = path.file_stem().map(Path::new);
+        let test = stem.and_then(Path::extension).is_some_and(|extension| extension == "test");
+        if path.is_file() && toml && !test {
+            files.push(glob::Pattern::escape(&path.to_string_lossy()));
         }
     }
     files.sort();

@@ -73,6 +73,9 @@ pub struct LogFiles {
     known: Mutex<BTreeMap<PathBuf, Arc<Known>>>,
 }
 
+/// A file, and its name for people.
+pub type Named = (PathBuf, String);
+
 /// A file as it was when it was last looked through.
 #[derive(Debug)]
 struct Known {
@@ -137,7 +140,7 @@ impl LogFiles {
     }
 
     /// The matching files with their names for people, sorted, and the patterns that match none.
-    pub fn list(&self) -> Result<(Vec<(PathBuf, String)>, Vec<String>), FilesError> {
+    pub fn list(&self) -> Result<(Vec<Named>, Vec<String>), FilesError> {
         let (paths, unmatched) = self.find()?;
         let named = |path: PathBuf| {
             let name = self.shown(&path);

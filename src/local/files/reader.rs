@@ -149,10 +149,10 @@ impl Reader {
     }
 
     /// The bytes of a file that has records in lines, unpacked, and whether they were packed; any other reader as it is.
-    pub(super) fn into_lines(self) -> Result<(impl BufRead + Send, bool), Self> {
+    pub(super) fn into_lines(self) -> Result<(impl BufRead + Send, bool), Box<Self>> {
         match self.shape {
             Shape::Lines { source, line: 0, inner: None, .. } => Ok((source, self.packed)),
-            shape => Err(Self { shape, ..self }),
+            shape => Err(Box::new(Self { shape, ..self })),
         }
     }
 

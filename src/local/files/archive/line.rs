@@ -102,7 +102,7 @@ pub(super) struct Coder<'w> {
 
 #[derive(Default)]
 struct Texts {
-    known: HashMap<Box<str>, (u32, u32)>,
+    known: HashMap<String, (u32, u32)>,
     /// The last one met: rows that follow one another are much alike.
     last: String,
     last_code: (u32, u32),
@@ -165,14 +165,8 @@ impl<'w> Coder<'w> {
         if texts.last == text && !text.is_empty() {
             return texts.last_code;
         }
-        let code = match texts.known.get(text) {
-            Some(code) => *code,
-            None => {
-                let code = first_met(self.words, column, text);
-                texts.known.insert(text.into(), code);
-                code
-            }
-        };
+        let words = self.words;
+        let code = *texts.known.entry_ref(text).or_insert_with(|| first_met(words, column, text));
         texts.last.clear();
         texts.last.push_str(text);
         texts.last_code = code;

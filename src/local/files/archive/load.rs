@@ -106,8 +106,7 @@ fn hand_out(
         let reader = Reader::new(bytes).map_err(|e| failed(&e))?;
         match reader.into_lines() {
             Err(reader) => {
-                let task =
-                    Task::Whole { at: (input, 0), name: name.clone(), reader: Box::new(reader) };
+                let task = Task::Whole { at: (input, 0), name: name.clone(), reader };
                 // Those who read end only after this.
                 let _ = send.send(task);
             }
@@ -155,7 +154,8 @@ fn lines_of(
                 }
             }
         }
-        let ends = bytes.iter().filter(|byte| **byte == b'\n').count();
+        // Looked for one after the other: blocks are read much slower than this.
+        let ends = bytes.split(|byte| *byte == b'\n').count() - 1;
         let task = Task::Lines { at: (input, block), name: name.to_owned(), line, bytes, last };
         let _ = send.send(task);
         line += u64::try_from(ends).unwrap_or(0);
@@ -227,23 +227,20 @@ impl<'n> Rows<'n> {
     }
 
     fn lines(&mut self, coder: &mut Coder<'_>, bytes: &[u8], first: u64, last: bool) {
-        let mut number = first;
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        for (number, line) in (first..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
             let whole = line.last() == Some(&b'\n') || !last;
             let text = line.trim_ascii();
             if !text.is_empty() {
                 let report = &mut self.report;
-                match coder.line(text, &mut |name| report.ignore(name)) {
-                    Some(row) => self.push(&row),
-                    None => {
-                        let bytes = line.strip_suffix(b"\n").unwrap_or(line);
-                        let mut reader = Reader::of_line(bytes, number, whole);
-                        // There is nothing here that could fail.
-                        let _ = self.items(coder, &mut reader);
-                    }
+                if let Some(row) = coder.line(text, &mut |name| report.ignore(name)) {
+                    self.push(&row);
+                } else {
+                    let bytes = line.strip_suffix(b"\n").unwrap_or(line);
+                    let mut reader = Reader::of_line(bytes, number, whole);
+                    // There is nothing here that could fail.
+                    let _ = self.items(coder, &mut reader);
                 }
             }
-            number += 1;
         }
     }
 

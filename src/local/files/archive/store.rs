@@ -43,9 +43,9 @@ impl Codes {
             return Self::Same(*first);
         }
         // Each is known to fit.
-        if most <= u32::from(u8::MAX) {
+        if u8::try_from(most).is_ok() {
             Self::Bytes(codes.iter().map(|c| u8::try_from(*c).unwrap_or(u8::MAX)).collect())
-        } else if most <= u32::from(u16::MAX) {
+        } else if u16::try_from(most).is_ok() {
             Self::Shorts(codes.iter().map(|c| u16::try_from(*c).unwrap_or(u16::MAX)).collect())
         } else {
             Self::Words(codes.to_vec())
