@@ -1,6 +1,7 @@
 //! The engine: *evaluate* a watch, *deliver* one alert to one receiver, and *tend* the outboxes, over three ports. It never
 //! reads a clock and never waits: `now` is an argument, and what is to be done later is answered.
 
+mod alone;
 pub mod case;
 mod cover;
 mod deliver;

@@ -100,7 +100,7 @@ fn unavailable(error: &FilesError) -> QueryError {
     }
 }
 
-fn failed(error: RunError) -> QueryError {
+pub(super) fn failed(error: RunError) -> QueryError {
     match error {
         RunError::Limit { .. } => QueryError::TooLarge(error.to_string()),
         RunError::Value { .. } => QueryError::Refused(error.to_string()),
@@ -144,7 +144,7 @@ impl Tables for Exported<'_> {
     }
 }
 
-fn schema(columns: &[Column]) -> Schema {
+pub(super) fn schema(columns: &[Column]) -> Schema {
     Schema::new(columns.iter().map(|column| {
         let ty = match column.kind {
             Kind::String => Type::String,
