@@ -4,6 +4,7 @@
 //! Two things happen: *evaluate* a watch and *deliver* one alert to one receiver.
 
 pub mod azure;
+pub mod backtest;
 pub mod cli;
 pub mod config;
 pub mod engine;

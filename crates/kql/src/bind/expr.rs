@@ -4,9 +4,8 @@ use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
 use crate::ast::{Expr as Ast, ExprKind, InOp};
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{Args, Eval, dynamic, nearest};
-use crate::needs::Needs;
-use crate::plan::{AggregateCall, Expr, Limits, Node, RunState, Subquery};
-use crate::schema::{Catalog, Scan, Schema, Tables};
+use crate::plan::{AggregateCall, Expr, Node, RunState, Subquery};
+use crate::schema::Schema;
 use crate::value::{Type, Value};
 use std::sync::Arc;
 
@@ -33,21 +32,6 @@ impl<'s> Place<'s> {
 }
 
 static NO_COLUMNS: Schema = Schema { columns: Vec::new() };
-
-/// What constants are computed against.
-struct NoTables;
-
-impl Catalog for NoTables {
-    fn schema(&self, _: &str) -> Option<Schema> {
-        None
-    }
-}
-
-impl Tables for NoTables {
-    fn scan(&self, _: &str) -> Scan<'_> {
-        Box::new(std::iter::empty())
-    }
-}
 
 /// A computation; done at once where all arguments are constants.
 pub(super) fn made(eval: Eval, args: Vec<Typed>, ty: Type) -> Typed {
@@ -417,6 +401,5 @@ pub(super) fn folded(expr: Expr) -> Expr {
     if !all {
         return expr;
     }
-    let needs = Needs::default();
-    Expr::Const(expr.eval(&[], &RunState::new(&NoTables, Limits::default(), 0, &needs, false)))
+    Expr::Const(expr.eval(&[], &RunState::of_nothing()))
 }

@@ -144,6 +144,7 @@ pub(crate) fn bind(
     text: &str,
     catalog: &dyn Catalog,
     now: i64,
+    params: &[(&str, Type)],
 ) -> Result<Plan, Diagnostics> {
     let mut binder = Binder {
         catalog,
@@ -157,8 +158,14 @@ pub(crate) fn bind(
         windows: window::Windows::default(),
         bodies: 0,
     };
+    for (at, (name, ty)) in params.iter().enumerate() {
+        let (expr, span) = (Expr::Param(at), Span::new(0, 0));
+        let value = Typed { expr, ty: *ty, name: None, is_column: false, span };
+        binder.declare(name, Entry::Scalar(value));
+    }
     let root = binder.query(statements, Span::new(text.len(), 0));
-    let needs = root.as_ref().map(|root| Needs::of(root, &binder.subqueries)).unwrap_or_default();
+    let needs = root.as_ref().map(|root| Arc::new(Needs::of(root, &binder.subqueries, &[])));
+    let needs = needs.unwrap_or_default();
     match root {
         Some(root) if binder.found.is_empty() => Ok(Plan {
             root,
@@ -166,6 +173,7 @@ pub(crate) fn bind(
             subqueries: binder.subqueries,
             limits: Limits::default(),
             needs,
+            params: params.iter().map(|(_, ty)| *ty).collect(),
         }),
         _ => Err(Diagnostics::new(binder.found)),
     }

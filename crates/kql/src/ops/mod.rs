@@ -188,10 +188,10 @@ fn kept<'a>(rows: Rc<Vec<Row>>) -> Rows<'a> {
 
 fn scan<'a>(table: &'a str, node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
     let (tables, schema) = (run.tables, &node.schema);
-    let rows = match run.needs.scan(node) {
+    let rows = run.wanted(node, |wanted| match wanted {
         Some(wanted) => tables.scan_for(table, wanted),
         None => tables.scan(table),
-    };
+    });
     let run = Rc::clone(run);
     Box::new(rows.map(move |row| {
         run.step("table")?;
