@@ -3,8 +3,13 @@
 //! What is expected stands in the snapshots: every line of it is from the operator's documentation, from its examples or
 //! from what the service is known to do.
 
-use crate::support::{refused, run};
-use kql::MemoryTables;
+use crate::support::{refused, run, schema};
+use kql::{Catalog, Limits, MemoryTables, Scan, Schema, Tables, Type, Value, Wanted};
+use proptest::prelude::*;
+
+fn check(name: &str, told: String) {
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, told) });
+}
 
 /// The queries, each with its result or the codes of its errors.
 fn told(queries: &str) -> String {
@@ -24,8 +29,10 @@ fn told(queries: &str) -> String {
 
 #[test]
 fn window_functions() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "window_functions",
+        told(
+            r##"
         datatable(a:long,s:string)[1,"x",2,"z",3,"x"] | serialize | extend p=prev(a), n=next(s), q=prev(s), c=row_cumsum(a), m=row_number(), k=row_rank_dense(s), j=row_rank_min(s)
         datatable(a:long)[1,2] | extend n=row_number()
         datatable(a:long)[1,long(null),3] | serialize | extend n=row_cumsum(a)
@@ -73,14 +80,17 @@ fn window_functions() {
         range t from datetime(2024-01-01) to datetime(2024-01-01 00:10) step 2m | extend s=row_window_session(t, 5m, 5m), u=row_window_session(t, 1h, 2m)
         range a from 1 to 3 step 1 | summarize row_number()
         range a from 1 to 3 step 1 | extend n=row_number() | summarize sum(n)
-        "##
-    ));
+        "##,
+        ),
+    );
 }
 
 #[test]
 fn mv_expand() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "mv_expand",
+        told(
+            r##"
         datatable(a:long,d:dynamic)[1,dynamic([1,2]),2,dynamic([]),3,dynamic(null),4,dynamic(5),5,dynamic("x"),6,dynamic({"k":1,"j":2}),7,dynamic({})] | mv-expand d
         datatable(a:long,d:dynamic)[1,dynamic([1,2]),2,dynamic([]),3,dynamic(null),4,dynamic(5),5,dynamic("x"),6,dynamic({"k":1,"j":2}),7,dynamic({})] | mv-expand with_itemindex=i d
         datatable(a:long,d:dynamic)[1,dynamic([1,2]),6,dynamic({"k":1,"j":2}),7,dynamic({})] | mv-expand kind=array d
@@ -125,14 +135,17 @@ fn mv_expand() {
         print d=dynamic(["2020-01-01", "2020-01-01T10:00:00Z", "1/2/2020", "2020", 5]) | mv-expand d to typeof(datetime)
         print d=dynamic([{"a":1},{"b":2}]) | mv-expand d | extend a=d.a
         print d=dynamic([1,null,2]) | mv-expand d to typeof(string)
-        "##
-    ));
+        "##,
+        ),
+    );
 }
 
 #[test]
 fn mv_apply() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "mv_apply",
+        told(
+            r##"
         print d=dynamic([1,2,3]) | mv-apply d to typeof(long) on (summarize s=sum(d))
         datatable(a:long,d:dynamic)[1,dynamic([1,2]),2,dynamic([]),3,dynamic(null)] | mv-apply d to typeof(long) on (summarize s=sum(d), c=count())
         datatable(a:long,d:dynamic)[1,dynamic([1,2]),2,dynamic([]),3,dynamic(null)] | mv-apply x=d to typeof(long) on (where x > 1)
@@ -153,14 +166,17 @@ fn mv_apply() {
         datatable(l:long,d:dynamic)[1,dynamic([1,2])] | mv-apply x=l on (take 1)
         datatable(l:long,d:dynamic)[1,dynamic([1,2])] | mv-apply x=d on ()
         datatable(l:long,d:dynamic)[1,dynamic([1,2])] | mv-apply x=d
-        "##
-    ));
+        "##,
+        ),
+    );
 }
 
 #[test]
 fn parse() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "parse",
+        told(
+            r##"
         print s="hello world foo" | parse s with "hello " x " foo"
         print s="hello world foo bar" | parse s with "hello " x " foo"
         print s="say hello world foo" | parse s with "hello " x
@@ -305,14 +321,17 @@ fn parse() {
         print s="lines\nmore end" | parse s with "lines" x "end"
         print s="lines\nmore end" | parse kind=regex s with "lines" x "end"
         print s="lines\nmore end" | parse kind=regex flags=s s with "lines" x "end"
-        "##
-    ));
+        "##,
+        ),
+    );
 }
 
 #[test]
 fn parse_kv() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "parse_kv",
+        told(
+            r##"
         print s="a:1, b:2" | parse-kv s as (a:long, b:long) with (pair_delimiter=',', kv_delimiter=':')
         print s="a=1 b=2" | parse-kv s as (a:long, b:long)
         print s='name=John Doe phone=555 5555 city=New York' | parse-kv s as (name:string, phone:string, city:string) with (pair_delimiter=' ', kv_delimiter='=')
@@ -330,14 +349,17 @@ fn parse_kv() {
         print s="a=1" | parse-kv s as (a:long, a:string) with (pair_delimiter=',', kv_delimiter='=')
         print s="a=1" | parse-kv s as (a:long) with (regex='a')
         print s="a=1" | parse-kv s as (a:long) with (foo=1)
-        "##
-    ));
+        "##,
+        ),
+    );
 }
 
 #[test]
 fn search() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "search",
+        told(
+            r##"
         datatable(a:long,s:string)[1,"x y",2,"z"] | search "x"
         datatable(a:long,s:string)[1,"x y",2,"z"] | search s:"x"
         datatable(a:long,s:string)[1,"x y",2,"z"] | search "1"
@@ -372,14 +394,17 @@ fn search() {
         print x="a.b.c" | search x matches regex "a.b"
         print x="foo" | search nosuch:"foo"
         print x="foo" | as T | search "foo"
-        "##
-    ));
+        "##,
+        ),
+    );
 }
 
 #[test]
 fn named_rows() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "named_rows",
+        told(
+            r##"
         datatable(a:long,s:string)[1,"x y",2,"z"] | as Q | search "x"
         range a from 1 to 3 step 1 | as X | join kind=inner (X | project a, b=a*2) on a
         range a from 1 to 3 step 1 | as X | extend total=toscalar(X | summarize sum(a))
@@ -389,14 +414,17 @@ fn named_rows() {
         datatable(t:string,n:long)["start",1,"stop",1,"start",2] | as T | where t == "start" | join kind=inner (T | where t == "stop") on n
         let f = () { print z=1 | as Z }; f() | join Z on z
         print a=1 | as
-        "##
-    ));
+        "##,
+        ),
+    );
 }
 
 #[test]
 fn samples_and_tops() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "samples_and_tops",
+        told(
+            r##"
         datatable(a:long,s:string)[1,"x",2,"z",3,"x"] | top-nested 1 of s by count()
         datatable(a:long,s:string)[1,"x",2,"z",3,"x"] | top-hitters 1 of s
         datatable(a:long,s:string)[1,"x",2,"z",3,"x"] | getschema
@@ -417,14 +445,17 @@ fn samples_and_tops() {
         datatable(id:string,t:long)["a",1] | top-hitters 1 of id by id
         print a=1 | sample 'x'
         print a=1 | sample-distinct 1 of a+1
-        "##
-    ));
+        "##,
+        ),
+    );
 }
 
 #[test]
 fn partitions_and_invoked_functions() {
-    insta::assert_snapshot!(told(
-        r##"
+    check(
+        "partitions_and_invoked_functions",
+        told(
+            r##"
         datatable(a:long,s:string)[1,"x",2,"z",3,"x"] | partition by s (top 1 by a)
         datatable(s:string,l:long)["x",1,"y",2,"x",3] | partition by s (summarize sum(l), n=count() by s)
         datatable(s:string,l:long)["x",1,"y",2,"x",3] | partition hint.strategy=native by s (extend n=row_number())
@@ -438,6 +469,142 @@ fn partitions_and_invoked_functions() {
         let f = (n:long) { print n }; print a=1 | invoke f(5)
         print a=1 | invoke nosuch()
         let f = (T:(l:string)) { T | count }; range l from 1 to 3 step 1 | invoke f()
-        "##
-    ));
+        "##,
+        ),
+    );
+}
+
+/// Hands out only what it is asked for.
+struct Sparing(MemoryTables);
+
+impl Catalog for Sparing {
+    fn schema(&self, table: &str) -> Option<Schema> {
+        self.0.schema(table)
+    }
+}
+
+impl Tables for Sparing {
+    fn scan(&self, table: &str) -> Scan<'_> {
+        self.0.scan(table)
+    }
+
+    fn scan_for<'a>(&'a self, table: &str, wanted: &Wanted) -> Scan<'a> {
+        let columns = wanted.columns.clone();
+        Box::new(self.0.scan(table).map(move |row| {
+            let pairs = row?.into_iter().zip(&columns);
+            Ok(pairs.map(|(value, wanted)| if *wanted { value } else { Value::Null }).collect())
+        }))
+    }
+}
+
+fn tables() -> MemoryTables {
+    let row = |at: i64| {
+        vec![
+            Value::Long(at % 3),
+            Value::from(["x=1;y=2", "", "x=z y"][usize::try_from(at % 3).unwrap()]),
+            Value::Datetime(kql::UNIX_EPOCH + at * kql::MINUTE),
+            match at % 4 {
+                0 => Value::Null,
+                1 => Value::from_json(serde_json::json!([at, "a", null])),
+                2 => Value::from_json(serde_json::json!({"k": at, "l": [1]})),
+                _ => Value::from_json(serde_json::json!([])),
+            },
+        ]
+    };
+    MemoryTables::new().with(
+        "T",
+        schema("l:long,s:string,t:datetime,d:dynamic"),
+        (0..12).map(row).collect(),
+    )
+}
+
+const STEPS: &[&str] = &[
+    "serialize",
+    "serialize n = row_number()",
+    "sort by l asc, t asc",
+    "take 7",
+    "where l > 0",
+    "where row_number() > 2",
+    "extend p = prev(l), q = next(s, 2)",
+    "extend c = row_cumsum(l, l == 0), r = row_rank_min(l)",
+    "project l, s, d, t = prev(t)",
+    "project-away t",
+    "mv-expand d",
+    "mv-expand with_itemindex=at x = d to typeof(long) limit 2",
+    "mv-expand kind=array d",
+    "mv-apply x = d on (where isnotnull(x) | summarize n = count())",
+    "mv-apply d on (extend l = 5 | take 1)",
+    "mv-apply x = d to typeof(long) on (top 1 by x | project y = x)",
+    "parse s with * 'x=' x:long *",
+    "parse s with 'x=' s ';' *",
+    "parse-where s with 'x=' y ' ' *",
+    "parse-kv s as (x:string, y:long) with (pair_delimiter=';', kv_delimiter='=')",
+    "as A",
+    "union A",
+    "join kind=inner (A | project l, z = 1) on l",
+    "search 'x' or l == 1",
+    "top-nested 2 of l by count(), top-nested of s by sum(l)",
+    "top-hitters 2 of s by l",
+    "partition by l (as P | where l < 2 | extend i = row_number())",
+    "partition hint.strategy=native by s (summarize m = max(l) by s)",
+    "sample 5",
+    "sample-distinct 2 of s",
+    "summarize n = count(), m = make_list(prev(l)) by s",
+    "getschema",
+    "distinct s, l",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Values have their columns' types, and rows are the same where tables hand out only what is asked for.
+    #[test]
+    fn steps_go_together(steps in prop::collection::vec(prop::sample::select(STEPS), 1..7)) {
+        let query = format!("T | {}", steps.join(" | "));
+        let sparing = Sparing(tables());
+        if let Ok(plan) = kql::bind(&query, &sparing.0, 0) {
+            let rows: Vec<_> = plan.run(&sparing.0).map(Result::unwrap).collect();
+            for row in &rows {
+                prop_assert_eq!(row.len(), plan.schema().columns.len());
+                for (value, column) in row.iter().zip(&plan.schema().columns) {
+                    prop_assert!(value.ty().is_none_or(|ty| ty == column.ty), "{}: {:?}", column.name, value);
+                    prop_assert!(column.ty != Type::String || !value.is_null(), "{}", column.name);
+                }
+            }
+            let spared: Vec<_> = plan.run(&sparing).map(Result::unwrap).collect();
+            prop_assert_eq!(rows, spared);
+        }
+    }
+}
+
+#[test]
+fn what_grows_is_bounded() {
+    let tables = MemoryTables::new();
+    let small = Limits { rows: 1_000, bytes: 1 << 20, work: 10_000 };
+    for (query, code) in [
+        ("range a from 1 to 100 step 1 | extend d = range(1, 1000, 1) | mv-expand d", "KQL012"),
+        (
+            "range a from 1 to 100 step 1 | extend d = range(1, 1000, 1) | mv-apply d on (count)",
+            "KQL012",
+        ),
+        ("range a from 1 to 5000 step 1 | extend b = next(a, 4000)", "KQL012"),
+        ("range a from 1 to 5000 step 1 | extend b = prev(a, 4000)", "KQL012"),
+        ("range a from 1 to 5000 step 1 | partition hint.strategy=native by a (count)", "KQL012"),
+        ("range a from 1 to 5000 step 1 | top-nested of a by count()", "KQL012"),
+        ("range a from 1 to 70 step 1 | partition by a (count)", "KQL013"),
+    ] {
+        let Ok(plan) = kql::bind(query, &tables, 0) else { continue };
+        let error = plan.with_limits(small).run(&tables).find_map(Result::err);
+        let plan = kql::bind(query, &tables, 0).unwrap();
+        assert_eq!(error.map(|e| e.code()), Some(code), "{query}");
+        assert!(plan.run(&tables).all(|row| row.is_ok()) || code == "KQL013", "{query}");
+    }
+    // Names for rows double with each step; an operator too many is said before it is run.
+    let doubling =
+        (0..40).fold("print a = 1".to_owned(), |q, n| format!("{q} | as X{n} | union X{n}"));
+    let found = kql::bind(&doubling, &tables, 0).unwrap_err();
+    assert_eq!(found.iter().next().unwrap().code, kql::TOO_COMPLEX);
+    let quotes =
+        format!("print s = '{}' | parse-kv s as (a:string) with (quote='()')", "(".repeat(200_000));
+    assert_eq!(run(&tables, &quotes).lines().count(), 2);
 }
