@@ -6,7 +6,8 @@ use crate::value::Type;
 /// Operators that make rows of values, values of text, or work on parts of a table.
 #[derive(Clone, Debug)]
 pub(crate) enum Stage {
-    GetSchema,
+    /// True for `kind=csl`: one text.
+    GetSchema(bool),
     Consume,
     Sample(Expr),
     SampleDistinct(Expr, Expr),

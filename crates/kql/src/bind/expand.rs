@@ -67,9 +67,15 @@ impl Binder<'_> {
                 continue;
             }
             let ty = ty.unwrap_or(Type::Dynamic);
+            if matches!(ty, Type::Timespan | Type::Decimal) {
+                // It makes something of such values and nothing of texts; JSON does not tell them apart.
+                self.unsupported(value.span, &format!("elements `to typeof({ty})`"));
+                sound = None;
+                continue;
+            }
             let item = ExpandPlace::Item(items.len());
             if let Some(at) = known.get(&base) {
-                if matches!(value.expr, Expr::Column(from) if from == *at) {
+                if written.is_none() && matches!(value.expr, Expr::Column(from) if from == *at) {
                     replaced.insert(*at);
                 }
                 if let (Some(column), Some(place)) =

@@ -23,7 +23,8 @@ impl Binder<'_> {
         span: Span,
     ) -> Option<Arc<Node>> {
         match stage {
-            Stage::GetSchema => self.get_schema(&input, span),
+            Stage::GetSchema(false) => self.get_schema(&input, span),
+            Stage::GetSchema(true) => self.schema_text(&input, span),
             Stage::Consume => self.node(Schema::default(), Op::Rows(Vec::new()), span),
             // Any rows will do: the first.
             Stage::Sample(count) => {
@@ -84,6 +85,14 @@ impl Binder<'_> {
         });
         let node = self.node(schema.clone(), Op::Rows(rows.collect()), span)?;
         self.node(schema, Op::Serialize(node), span)
+    }
+
+    /// `getschema kind=csl`: one text, as a table is created with.
+    fn schema_text(&mut self, input: &Node, span: Span) -> Option<Arc<Node>> {
+        let columns: Vec<String> =
+            input.schema.columns.iter().map(|c| format!("{}:{}", c.name, c.ty)).collect();
+        let row = vec![Expr::Const(Value::from(columns.join(",")))];
+        self.node(Schema::new([("Schema", Type::String)]), Op::Rows(vec![row]), span)
     }
 
     fn sample_distinct(
@@ -342,6 +351,10 @@ impl Binder<'_> {
         schema: &Schema,
     ) -> Option<Typed> {
         let as_text = matches!(op, BinaryOp::Text(_));
+        if !as_text && !matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
+            self.error("KS006", at, "Missing expression");
+            return None;
+        }
         let mut parts = Vec::new();
         for (place, Column { name, ty }) in schema.columns.iter().enumerate() {
             if super::window::is_hidden(name) {

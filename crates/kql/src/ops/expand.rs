@@ -119,7 +119,7 @@ fn cast(json: &Json, ty: Type) -> Value {
             .and_then(time::parse_datetime)
             .map(Value::Datetime),
         Type::Guid => text.and_then(parse_guid).map(Value::Guid),
-        // The service makes nothing of these.
+        // Refused by the binder.
         Type::Timespan | Type::Decimal => None,
     };
     Value::from(value)

@@ -11,7 +11,7 @@ use crate::lexer::Kind;
 use crate::value::{Type, Value};
 
 pub(super) const STAGES: &[(&str, ParseOp)] = &[
-    ("getschema", |_| stage(Stage::GetSchema)),
+    ("getschema", |p| p.get_schema()),
     ("consume", |p| p.consume()),
     ("sample", |p| stage(Stage::Sample(p.expr()?))),
     ("sample-distinct", |p| {
@@ -52,6 +52,14 @@ impl Parser<'_> {
             self.step();
         }
         yes
+    }
+
+    fn get_schema(&mut self) -> Parsed<OpKind> {
+        let text = self.eat_option("kind");
+        if text {
+            self.expect_word("csl")?;
+        }
+        stage(Stage::GetSchema(text))
     }
 
     fn consume(&mut self) -> Parsed<OpKind> {

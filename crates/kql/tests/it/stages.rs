@@ -156,6 +156,7 @@ fn mv_apply() {
         datatable(a:dynamic,b:dynamic)[dynamic(['A1','A2']),dynamic(['B1','B2','B3'])] | mv-apply x=a, y=b on (extend o=strcat(x,"_",y) | summarize o=make_list(o))
         datatable(l:long,d:dynamic)[1,dynamic([5,1,3])] | mv-apply d to typeof(long) on (summarize d=sum(d))
         datatable(l:long,d:dynamic)[1,dynamic([5,1,3])] | mv-apply d to typeof(long) on (count)
+        datatable(l:long,d:dynamic)[1,dynamic([5,1,3])] | mv-apply d=d to typeof(long) on (count)
         datatable(l:long,d:dynamic)[1,dynamic([5,1,3])] | mv-apply x=d to typeof(long) limit 2 on (summarize s=sum(x))
         datatable(l:long,d:dynamic)[1,dynamic([5,1,3])] | mv-apply x=d to typeof(long) on (project-rename z=l | take 1)
         datatable(l:long,d:dynamic)[1,dynamic([5,1,3])] | mv-apply x=d to typeof(long) on (sort by x asc | extend n=row_number())
@@ -369,6 +370,7 @@ fn search() {
         datatable(a:long,s:string)[1,"x y",2,"z"] | where * has "1"
         print x="a" | where * == "a"
         print x="a", y=1 | where * == 1
+        print x="a", y=1 | where * > 1
         print x="a", d=dynamic({"k":"needle"}) | search "needle"
         print x="alpha beta" | search "alp*"
         print x="alpha beta" | search "*pha"
@@ -429,6 +431,7 @@ fn samples_and_tops() {
         datatable(a:long,s:string)[1,"x",2,"z",3,"x"] | top-hitters 1 of s
         datatable(a:long,s:string)[1,"x",2,"z",3,"x"] | getschema
         print b=true,i=int(1),r=1.5,t=1h,g=guid(null),d=decimal(1),x=dynamic(1),dt=now(),s="" | getschema
+        range a from 1 to 3 step 1 | getschema kind=csl
         range a from 1 to 3 step 1 | consume
         range a from 1 to 10 step 1 | sample 3 | count
         range a from 1 to 10 step 1 | extend b=a%3 | sample-distinct 2 of b | count
