@@ -21,7 +21,7 @@ mod time;
 mod value;
 
 pub use diagnostics::{
-    BAD_LITERAL, Diagnostic, Diagnostics, Severity, Span, TOO_COMPLEX, UNSUPPORTED,
+    BAD_LITERAL, Diagnostic, Diagnostics, NOT_SERIALIZED, Severity, Span, TOO_COMPLEX, UNSUPPORTED,
 };
 pub use explain::{Stage, Stages};
 pub use lints::{LINTS, lints};

@@ -1,5 +1,6 @@
 //! What runs and probably should not: costs, and answers that are not the same twice.
 
+use crate::ast::stages::Stage;
 use crate::ast::{
     Arg, BinaryOp, Column, Expr, ExprKind, Ident, LetValue, OpKind, Operator, Pipeline, Source,
     Statement,
@@ -20,8 +21,8 @@ pub const LINTS: &[(&str, &str)] = &[
     ("KQL107", "every table is searched"),
 ];
 
-/// Functions and operators that answer differently each time.
-const RANDOM: [&str; 4] = ["rand", "new_guid", "sample", "sample-distinct"];
+/// Functions that answer differently each time.
+const RANDOM: [&str; 2] = ["rand", "new_guid"];
 /// A call that tells about the moment, or about who asks.
 const CONTEXT: [&str; 3] = ["current_principal", "current_principal_details", "cursor_current"];
 
@@ -99,6 +100,18 @@ impl<'a> Lints<'a> {
             Source::Print(columns) => {
                 self.columns(columns);
                 Origin::default()
+            }
+            Source::Search(search, span) => {
+                if search.tables.is_none() {
+                    self.warn(
+                        "KQL107",
+                        *span,
+                        "every table of the workspace is searched".to_owned(),
+                        "name the tables: `search in (Table, …) …`",
+                    );
+                }
+                let tables = search.tables.as_deref().unwrap_or_default();
+                Origin { filtered: true, ..self.union(tables, *span) }
             }
             Source::Range(_) | Source::Datatable { .. } => Origin::default(),
         };
@@ -218,6 +231,28 @@ impl<'a> Lints<'a> {
                 origin.bounded &= other.bounded || other.table.is_none();
                 origin.sorted = false;
             }
+            OpKind::Stage(stage) => self.stage(stage, operator.span, origin),
+            _ => {}
+        }
+    }
+
+    fn stage(&mut self, stage: &'a Stage, span: Span, origin: &mut Origin) {
+        match stage {
+            Stage::Sample(_) | Stage::SampleDistinct(..) => self.warn(
+                "KQL105",
+                span,
+                "a sample is another from run to run".to_owned(),
+                "the same rows should give the same answer",
+            ),
+            Stage::Search(_) => origin.filtered = true,
+            Stage::Apply(_, body) | Stage::Partition { body, .. } => {
+                let mut inner = Origin { table: None, ..*origin };
+                for operator in body {
+                    self.operator(operator, &mut inner);
+                }
+                origin.sorted = false;
+            }
+            Stage::TopNested(_) | Stage::TopHitters { .. } => origin.sorted = false,
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 //! A table may leave out the rest. It need not: what it gives too much of is dropped by the operators anyway.
 
 use crate::ast::JoinKind;
+use crate::plan::stages::{ExpandPlace, Part};
 use crate::plan::{Comparison, Expr, Node, NodeId, Op, RunState, Subquery};
 use crate::value::{Type, Value};
 use std::collections::{HashMap, HashSet};
@@ -192,6 +193,16 @@ impl<'a> Walk<'a> {
         expr.columns(&mut |column| self.need(node, column));
     }
 
+    /// Columns read from a text, the others as they are.
+    fn need_outer(&mut self, input: &Node, text: &Expr, needed: &[usize], places: &[Part]) {
+        self.need_in(input, text);
+        for place in needed.iter().filter_map(|at| places.get(*at)) {
+            if let Part::Outer(at) = place {
+                self.need(input, *at);
+            }
+        }
+    }
+
     fn spread(&mut self) {
         for node in std::mem::take(&mut self.order).into_iter().rev() {
             let needed = self.columns.get(&node.id()).cloned().unwrap_or_default();
@@ -230,7 +241,9 @@ impl<'a> Walk<'a> {
                 self.need_each(input, needed);
                 self.need_in(input, &key.expr);
             }
-            Op::Take(input, _) => self.need_each(input, needed),
+            Op::Take(input, _) | Op::Serialize(input) | Op::Named(input, _) => {
+                self.need_each(input, needed);
+            }
             Op::Count(_) => {}
             Op::Join { kind, left, right, keys, right_columns } => {
                 for (a, b) in keys {
@@ -257,6 +270,25 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
+            Op::Window(input, window) => {
+                // The last column is the window's.
+                self.need_each(input, needed);
+                for expr in window.exprs() {
+                    self.need_in(input, expr);
+                }
+            }
+            Op::Expand(input, expand) => {
+                for (expr, _) in &expand.items {
+                    self.need_in(input, expr);
+                }
+                for at in needed.iter().filter_map(|at| expand.places.get(*at)) {
+                    if let ExpandPlace::Input(at) = at {
+                        self.need(input, *at);
+                    }
+                }
+            }
+            Op::Parse(input, parse) => self.need_outer(input, &parse.text, needed, &parse.places),
+            Op::ParseKv(input, parse) => self.need_outer(input, &parse.text, needed, &parse.places),
             // Whatever is not said to need less needs all.
             _ => {
                 for input in node.inputs() {
@@ -277,7 +309,9 @@ impl<'a> Walk<'a> {
                 own.add(test, input, self.params);
                 self.agree(input, own);
             }
-            Op::Sort(input, _) => self.agree(input, own),
+            Op::Sort(input, _) | Op::Serialize(input) | Op::Named(input, _) => {
+                self.agree(input, own);
+            }
             // Columns that are passed on as they are.
             Op::Project(input, exprs) => {
                 let passed = own.moved(|at| match exprs.get(at) {

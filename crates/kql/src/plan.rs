@@ -1,5 +1,7 @@
 //! A bound query: what to compute, and how it is run.
 
+pub(crate) mod stages;
+
 use crate::aggregates::Factory;
 use crate::ast::JoinKind;
 use crate::diagnostics::Span;
@@ -205,13 +207,19 @@ pub(crate) struct Node {
     pub(crate) span: Span,
     /// Operators below, to bound recursion.
     pub(crate) depth: usize,
+    /// Operators below, each as often as it is read, to bound work.
+    pub(crate) weight: usize,
+    /// Its rows have an order that window functions may rely on.
+    pub(crate) ordered: bool,
+    /// Some of its rows are a part's, see [`Op::Part`].
+    pub(crate) in_part: bool,
 }
 
 impl Node {
     /// What it works on, in the order of the text.
     pub(crate) fn inputs(&self) -> Vec<&Arc<Node>> {
         match &self.op {
-            Op::Scan(_) | Op::Rows(_) | Op::Range { .. } => Vec::new(),
+            Op::Scan(_) | Op::Rows(_) | Op::Range { .. } | Op::Part => Vec::new(),
             Op::Filter(input, _)
             | Op::Project(input, _)
             | Op::Summarize { input, .. }
@@ -220,7 +228,15 @@ impl Node {
             | Op::Top(input, ..)
             | Op::Take(input, _)
             | Op::Count(input)
-            | Op::Materialize(input) => vec![input],
+            | Op::Materialize(input)
+            | Op::Serialize(input)
+            | Op::Named(input, _)
+            | Op::Window(input, _)
+            | Op::Expand(input, _)
+            | Op::Parse(input, _)
+            | Op::ParseKv(input, _)
+            | Op::TopNested(input, _) => vec![input],
+            Op::Apply(apply) => vec![&apply.input, &apply.body],
             Op::Join { left, right, .. } => vec![left, right],
             Op::Union { inputs, .. } => inputs.iter().map(|(node, _)| node).collect(),
         }
@@ -275,6 +291,19 @@ pub(crate) enum Op {
         inputs: Vec<(Arc<Node>, Vec<Option<usize>>)>,
         sources: Option<Vec<String>>,
     },
+    /// The same rows, in an order that window functions may rely on.
+    Serialize(Arc<Node>),
+    /// The same rows under a name of their own.
+    Named(Arc<Node>, String),
+    /// The same rows with a column more.
+    Window(Arc<Node>, stages::Window),
+    Expand(Arc<Node>, stages::Expand),
+    Parse(Arc<Node>, stages::Parse),
+    ParseKv(Arc<Node>, stages::ParseKv),
+    TopNested(Arc<Node>, stages::TopNested),
+    /// Rows that [`Op::Apply`] lends.
+    Part,
+    Apply(stages::Apply),
 }
 
 /// An aggregate of `summarize`.
@@ -416,6 +445,8 @@ pub(crate) struct RunState<'a> {
     work: Cell<usize>,
     cells: Vec<OnceCell<CellValue>>,
     materialized: RefCell<HashMap<NodeId, Rc<Vec<Row>>>>,
+    /// The rows that are lent to [`Op::Part`]s.
+    parts: RefCell<HashMap<NodeId, Rc<Vec<Row>>>>,
     /// Rows that each node gave, where somebody asked.
     counts: Option<RefCell<HashMap<NodeId, u64>>>,
     needs: Arc<Needs>,
@@ -442,6 +473,7 @@ impl<'a> RunState<'a> {
             work: Cell::new(0),
             cells,
             materialized: RefCell::default(),
+            parts: RefCell::default(),
             counts: counted.then(RefCell::default),
             needs,
             narrowed: RefCell::default(),
@@ -491,6 +523,15 @@ impl<'a> RunState<'a> {
         let rows = Rc::new(rows);
         self.materialized.borrow_mut().insert(node, Rc::clone(&rows));
         rows
+    }
+
+    /// Lends rows to a part until others are.
+    pub(crate) fn lend(&self, part: NodeId, rows: Vec<Row>) {
+        self.parts.borrow_mut().insert(part, Rc::new(rows));
+    }
+
+    pub(crate) fn lent(&self, part: NodeId) -> Rc<Vec<Row>> {
+        self.parts.borrow().get(&part).cloned().unwrap_or_default()
     }
 
     /// What a scan is to read.

@@ -93,7 +93,7 @@ impl Binder<'_> {
             }
             ExprKind::Name(name) => self.name(name, span, place)?,
             ExprKind::Star => {
-                self.unsupported(span, "`*` in this place");
+                self.error("KS006", span, "Missing expression");
                 return None;
             }
             ExprKind::Call { name, args } => self.call(name, args, span, place)?,
@@ -109,8 +109,10 @@ impl Binder<'_> {
             ExprKind::Logic { and, op, parts } => self.logic(*and, *op, parts, place)?,
             ExprKind::Binary { op, at, left, right } => {
                 if matches!(left.kind, ExprKind::Star) {
-                    self.unsupported(left.span, "`*` as all columns");
-                    return None;
+                    let right = self.expr(right, place)?;
+                    let mut any = self.any_column(*op, *at, &right, place.columns)?;
+                    any.span = span;
+                    return Some(any);
                 }
                 let (left, right) = (self.expr(left, place), self.expr(right, place));
                 self.binary(*op, *at, left?, right?)?
@@ -366,6 +368,9 @@ impl Binder<'_> {
     }
 
     pub(super) fn subquery(&mut self, node: Arc<Node>, set: bool) -> usize {
+        if node.in_part {
+            self.unsupported(node.span, "a single value of the rows of a part");
+        }
         self.subqueries.push(Subquery { node, set });
         self.subqueries.len() - 1
     }

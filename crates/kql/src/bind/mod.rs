@@ -4,10 +4,15 @@
 
 mod call;
 mod compare;
+mod expand;
 mod expr;
 mod names;
+mod parse;
 mod pipeline;
 mod shape;
+mod stages;
+mod top_nested;
+mod window;
 
 use crate::ast::{LetValue, Param, Pipeline, Statement};
 use crate::diagnostics::{Diagnostic, Diagnostics, Span, TOO_COMPLEX};
@@ -128,6 +133,9 @@ pub(crate) struct Binder<'a> {
     scope: Scope,
     work: usize,
     calls: usize,
+    windows: window::Windows,
+    /// Bodies of `mv-apply` and `partition` around the place that is being bound.
+    bodies: usize,
 }
 
 /// Binds a parsed query.
@@ -147,6 +155,8 @@ pub(crate) fn bind(
         scope: None,
         work: 0,
         calls: 0,
+        windows: window::Windows::default(),
+        bodies: 0,
     };
     for (at, (name, ty)) in params.iter().enumerate() {
         let (expr, span) = (Expr::Param(at), Span::new(0, 0));
@@ -285,8 +295,22 @@ impl Binder<'_> {
     }
 
     fn node(&mut self, schema: Schema, op: Op, span: Span) -> Option<Arc<Node>> {
-        let mut node = Node { schema, op, span, depth: 0 };
-        let depth = 1 + node.inputs().iter().map(|input| input.depth).max().unwrap_or(0);
+        let mut node =
+            Node { schema, op, span, depth: 0, weight: 1, ordered: false, in_part: false };
+        let inputs = node.inputs();
+        let depth = 1 + inputs.iter().map(|input| input.depth).max().unwrap_or(0);
+        let weight = inputs.iter().map(|i| i.weight).fold(1, usize::saturating_add);
+        let in_part = matches!(node.op, Op::Part)
+            || match &node.op {
+                // Its body's part is its own.
+                Op::Apply(apply) => apply.input.in_part || self.bodies > 0,
+                _ => inputs.iter().any(|input| input.in_part),
+            };
+        let ordered = window::is_ordered(&node.op);
+        if weight > MAX_WORK {
+            self.error(TOO_COMPLEX, span, "The query is too large");
+            return None;
+        }
         if depth > MAX_NODES_DEEP {
             self.error(
                 TOO_COMPLEX,
@@ -296,6 +320,9 @@ impl Binder<'_> {
             return None;
         }
         node.depth = depth;
+        node.weight = weight;
+        node.ordered = ordered;
+        node.in_part = in_part;
         Some(Arc::new(node))
     }
 }

@@ -9,5 +9,6 @@ mod operators;
 mod outline;
 mod refusals;
 mod robust;
+mod stages;
 mod store;
 mod support;
