@@ -14,5 +14,6 @@ pub mod local;
 pub mod notify;
 mod planted;
 pub mod ports;
+pub mod ruletest;
 pub mod watch;
 pub mod wire;

@@ -111,6 +111,8 @@ impl From<Unexpected> for Policy {
 /// Days listed unless all are asked for.
 const DAYS: usize = 14;
 
+pub(crate) use rules::named as read_rules;
+
 pub(crate) fn run(context: &Context, args: &Args) -> Done {
     if args.every < TimeDelta::seconds(1) {
         return Err(Stop::usage("--every is less than a second"));

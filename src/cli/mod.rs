@@ -28,6 +28,7 @@ mod span;
 mod status;
 mod supply;
 mod templates;
+mod test;
 mod test_alert;
 mod verify;
 
@@ -85,6 +86,7 @@ enum Verb {
     Doctor(doctor::Args),
     Status(status::Args),
     Receivers(receivers::Args),
+    Test(test::Args),
     Backtest(backtest::Args),
     Query(query::Args),
     Rules(rules::Args),
@@ -115,6 +117,7 @@ pub fn run() -> ExitCode {
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),
         Verb::Receivers(args) => receivers::run(&context, &args),
+        Verb::Test(args) => test::run(&context, &args),
         Verb::Backtest(args) => backtest::run(&context, &args),
         Verb::Query(args) => query::run(&context, args),
         Verb::Rules(args) => rules::run(&context, &args),

@@ -5,3 +5,4 @@ pub mod files;
 pub mod fleeting;
 pub mod logs;
 pub mod memory;
+pub mod rehearsal;

@@ -60,6 +60,11 @@ fn rule_files(folder: &Path) -> Result<Vec<String>, Stop> {
     Ok(files)
 }
 
+/// The rules of presets, sets and files, none of which the engine lacks.
+pub(crate) fn named(presets: &[String], files: &[String]) -> Result<Vec<Ready>, Stop> {
+    usable(read(presets, files)?)
+}
+
 /// A configuration of these rules, and of nothing else that matters.
 fn read(presets: &[String], files: &[String]) -> Result<Setup, Stop> {
     let list = |names: &[String]| {
