@@ -12,6 +12,8 @@ use crate::schema::{Column, Schema};
 use crate::value::{Type, Value};
 use std::sync::Arc;
 
+/// Where `search` says which table a row is of; it is not searched itself.
+const TABLE_COLUMN: &str = "$table";
 /// What `search` calls rows that no table's name goes with.
 const UNNAMED: &str = "search_arg0";
 
@@ -248,22 +250,25 @@ impl Binder<'_> {
     }
 
     fn search(&mut self, inputs: Vec<Arc<Node>>, search: &Search, span: Span) -> Option<Arc<Node>> {
-        let mut tested = Vec::new();
         let single = inputs.len() == 1;
-        for (at, input) in inputs.into_iter().enumerate() {
+        let ordered = single && inputs.iter().all(|input| input.ordered);
+        let named = inputs.into_iter().enumerate().map(|(at, input)| {
             let name = super::pipeline::source_name(&input).unwrap_or_else(|| {
                 if single { UNNAMED.to_owned() } else { format!("search_arg{at}") }
             });
-            let test = self.search_test(&search.test, &input.schema, search.case_sensitive)?;
-            if test.ty != Type::Bool {
-                self.error("KS141", test.span, "The expression must have the type bool");
-                return None;
-            }
-            let schema = input.schema.clone();
-            let node = self.node(schema, Op::Filter(input, test.expr), span)?;
-            tested.push((node, name));
+            (input, name)
+        });
+        let node = self.union_of(named.collect(), false, Some(TABLE_COLUMN), span)?;
+        let test = self.search_test(&search.test, &node.schema, search.case_sensitive)?;
+        if test.ty != Type::Bool {
+            self.error("KS141", test.span, "The expression must have the type bool");
+            return None;
         }
-        self.union_of(tested, false, Some("$table"), span)
+        let node = self.node(node.schema.clone(), Op::Filter(node, test.expr), span)?;
+        if !ordered {
+            return Some(node);
+        }
+        self.node(node.schema.clone(), Op::Serialize(node), span)
     }
 
     /// Texts that stand alone are looked for in all columns.
@@ -357,7 +362,7 @@ impl Binder<'_> {
         }
         let mut parts = Vec::new();
         for (place, Column { name, ty }) in schema.columns.iter().enumerate() {
-            if super::window::is_hidden(name) {
+            if super::window::is_hidden(name) || name == TABLE_COLUMN {
                 continue;
             }
             let column = Typed {

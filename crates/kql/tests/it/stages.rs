@@ -388,6 +388,11 @@ fn search() {
         let A=print x="foo"; let B=print y="foo bar"; search in (A, B) "foo"
         let A=print x="foo"; search in (A) x:"foo" | project $table, x
         let A=print x="foo"; union A, (print x="bar") | search "bar"
+        let A=print x="foo", n=1; let B=print y="foo bar"; search in (A, B) "foo" and n == 1
+        let A=print x="foo"; let B=print y="foo bar"; search in (A, B) y:"foo"
+        let A=print x="foo"; let B=print x="foo bar"; search in (A, B) "foo" and $table == "B"
+        let A=print x="foo"; search in (A) "A"
+        range a from 1 to 3 step 1 | extend s="foo" | search "foo" | extend n=row_number()
         search "foo"
         print x="foo" | search in (T) "foo"
         print x="foo" | search 5
