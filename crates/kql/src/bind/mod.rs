@@ -2,6 +2,7 @@
 //!
 //! Everything that can be said about a query is said: a failing part yields `None`, its neighbours are still bound.
 
+mod arithmetic;
 mod call;
 mod compare;
 mod expand;
