@@ -8,6 +8,7 @@
 )]
 
 mod arrows;
+mod backtest;
 mod blob;
 mod blob_cost;
 mod blob_identity;
