@@ -86,10 +86,6 @@ impl Decimal {
         i64::try_from(whole).ok()
     }
 
-    pub(crate) fn is_zero(&self) -> bool {
-        self.0.digits == 0
-    }
-
     pub(crate) fn negated(&self) -> Self {
         Self(Arc::new(Parts { digits: -self.0.digits, scale: self.0.scale }))
     }

@@ -40,9 +40,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[Signature::new(&[Takes::Number], Type::Real).giving(Gives::First)],
         |args| match args.value(0) {
             Value::Real(v) => Some(Value::Real(v.ceil())),
+            Value::Decimal(v) => v.negated().floor().map(|v| Value::Decimal(v.negated())),
             other => Some(other.clone()),
         },
-    ),
+    )
+    .named(Naming::First),
     Function::plain(
         "abs",
         &[
@@ -53,6 +55,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args| match args.value(0) {
             Value::Real(v) => Some(Value::Real(v.abs())),
             Value::Timespan(v) => Some(Value::Timespan(v.wrapping_abs())),
+            Value::Decimal(v) => Some(Value::Decimal(v.abs())),
             other => other.as_long().map(|v| Value::Long(v.wrapping_abs())),
         },
     )
@@ -66,14 +69,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("isfinite", REAL_TO_BOOL, |args| {
         args.real(0).map(|v| Value::Bool(v.is_finite()))
     }),
-    Function::plain("sqrt", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt()))),
-    Function::plain("exp", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp()))),
-    Function::plain("log", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln()))),
-    Function::plain("log10", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log10()))),
-    Function::plain("log2", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log2()))),
+    Function::plain("sqrt", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt())))
+        .named(Naming::First),
+    Function::plain("exp", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp())))
+        .named(Naming::First),
+    Function::plain("log", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln())))
+        .named(Naming::First),
+    Function::plain("log10", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log10())))
+        .named(Naming::First),
+    Function::plain("log2", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log2())))
+        .named(Naming::First),
     Function::plain("pow", &[Signature::new(&[REAL, REAL], Type::Real)], |args| {
         Some(Value::Real(args.real(0)?.powf(args.real(1)?)))
-    }),
+    })
+    .named(Naming::First),
 ];
 
 /// The start of the bin, counted from zero; from 0001-01-01 for datetimes. No bin of zero or less.
@@ -95,6 +104,10 @@ fn bin(args: &[Value]) -> Option<Value> {
 
 /// Half away from zero.
 fn round(args: &[Value]) -> Option<Value> {
+    if let Value::Decimal(value) = args.value(0) {
+        let digits = if args.len() > 1 { args.long(1)? } else { 0 };
+        return value.round(i32::try_from(digits).ok()?).map(Value::Decimal);
+    }
     let Value::Real(value) = args.value(0) else { return Some(args.value(0).clone()) };
     let digits = if args.len() > 1 { args.long(1)? } else { 0 };
     let digits = i32::try_from(digits.clamp(-308, 308)).ok()?;

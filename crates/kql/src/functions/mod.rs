@@ -3,6 +3,10 @@
 //! An entry says what a call takes, what it gives, how an unnamed column of it is called, and how it is
 //! computed. To add a function, add an entry; the binder does the rest.
 
+mod addresses;
+mod angles;
+mod bits;
+mod calendar;
 mod conditional;
 pub(crate) mod conversion;
 mod datetime;
@@ -12,6 +16,8 @@ mod math;
 mod net;
 mod string;
 pub(crate) mod text_ops;
+#[cfg(feature = "timezones")]
+mod zones;
 
 use crate::value::{Type, Value};
 use std::sync::Arc;
@@ -161,6 +167,10 @@ impl Function {
 }
 
 const FAMILIES: &[&[Function]] = &[
+    addresses::FUNCTIONS,
+    angles::FUNCTIONS,
+    bits::FUNCTIONS,
+    calendar::FUNCTIONS,
     conditional::FUNCTIONS,
     conversion::FUNCTIONS,
     datetime::FUNCTIONS,
@@ -168,6 +178,8 @@ const FAMILIES: &[&[Function]] = &[
     math::FUNCTIONS,
     net::FUNCTIONS,
     string::FUNCTIONS,
+    #[cfg(feature = "timezones")]
+    zones::FUNCTIONS,
 ];
 
 /// The function of a name.
