@@ -269,7 +269,7 @@ impl fmt::Display for Decimal {
         let sign = if digits < 0 { "-" } else { "" };
         let text = digits.unsigned_abs().to_string();
         // Digits and an exponent where places would only be zeros past what a decimal holds.
-        if scale < -34 || scale > 40 {
+        if !(-33..=40).contains(&scale) {
             return write!(f, "{sign}{text}E{:+}", -scale);
         }
         let Ok(places) = usize::try_from(scale) else {

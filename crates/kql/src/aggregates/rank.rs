@@ -69,10 +69,10 @@ fn ranks(prepare: &Prepare<'_>, from: usize, array: bool) -> Made {
                 let message = "The expression must be a constant".to_owned();
                 return Err(Refusal::Argument(at, "KS129", message));
             }
-            Some(Value::Dynamic(json)) => match &**json {
-                Json::Array(items) => items.iter().map(Json::as_f64).collect(),
-                _ => vec![None],
-            },
+            Some(Value::Dynamic(json)) => {
+                let items = json.as_array();
+                items.map_or_else(|| vec![None], |items| items.iter().map(Json::as_f64).collect())
+            }
             Some(value) => vec![value.as_real()],
         };
         for percentile in percentiles {

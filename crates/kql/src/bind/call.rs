@@ -104,6 +104,9 @@ impl Binder<'_> {
                 }
             };
         }
+        if super::window::is_window(&name.name) {
+            return self.window(name, args, span, place);
+        }
         match name.name.as_str() {
             "toscalar" => return self.toscalar(name, args),
             "column_ifexists" | "columnifexists" => return self.column_ifexists(name, args, place),
@@ -149,9 +152,7 @@ impl Binder<'_> {
 
     fn unknown_function(&mut self, name: &Ident) {
         let text = &name.name;
-        if known::is_function(text)
-            || matches!(text.as_str(), "row_number" | "prev" | "next" | "materialize")
-        {
+        if known::is_function(text) || text == "materialize" {
             self.unsupported(name.span, &format!("function `{text}`"));
         } else if known::is_aggregate(text) {
             self.unsupported(name.span, &format!("aggregate function `{text}`"));
@@ -167,7 +168,13 @@ impl Binder<'_> {
         }
     }
 
-    fn arity(&mut self, name: &Ident, count: usize, min: usize, max: usize) -> Option<()> {
+    pub(super) fn arity(
+        &mut self,
+        name: &Ident,
+        count: usize,
+        min: usize,
+        max: usize,
+    ) -> Option<()> {
         if (min..=max).contains(&count) {
             return Some(());
         }
@@ -453,7 +460,10 @@ impl Binder<'_> {
                 let own: Vec<String> =
                     bound.iter().filter(|b| b.is_column).filter_map(|b| b.name.clone()).collect();
                 for (at, column) in place.columns.columns.iter().enumerate() {
-                    if own.contains(&column.name) || aggregates.grouped.contains(&at) {
+                    if own.contains(&column.name)
+                        || aggregates.grouped.contains(&at)
+                        || super::window::is_hidden(&column.name)
+                    {
                         continue;
                     }
                     let (expr, name) = (Expr::Column(at), Some(column.name.clone()));

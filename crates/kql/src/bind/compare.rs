@@ -122,6 +122,7 @@ pub(super) fn symbol(op: BinaryOp) -> &'static str {
         BinaryOp::Gt => ">",
         BinaryOp::Ge => ">=",
         BinaryOp::Text(op) => op.name,
+        BinaryOp::Term => ":",
     }
 }
 
@@ -171,6 +172,10 @@ impl Binder<'_> {
         }
         match op {
             BinaryOp::Text(text) => self.text_op(text, at, left, right),
+            BinaryOp::Term => {
+                self.unsupported(at, "a search term inside of an expression");
+                None
+            }
             BinaryOp::Eq | BinaryOp::Ne => {
                 let Some(meeting) = meet(a, b) else {
                     let what = format!("comparing {a} with {b} by '{}'", symbol(op));

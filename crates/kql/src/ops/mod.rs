@@ -3,12 +3,19 @@
 //! `where`, `project`, `extend`, `take`, `union` and the left side of `join` pass rows on as they come;
 //! `summarize`, `sort`, `top`, `distinct` and the right side of `join` hold rows and count them.
 
+mod apply;
+mod expand;
 mod join;
 mod order;
+mod parse;
+mod parse_kv;
 mod summarize;
+mod top_nested;
+mod window;
 
 use crate::num;
 use crate::plan::{Expr, Node, Op, Rows, RunError, RunState};
+use crate::schema::Row;
 use crate::value::{Key, Value};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -94,6 +101,14 @@ fn start<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
             }
             Ok(Box::new(std::iter::once(Ok(vec![Value::Long(count)]))))
         }),
+        Op::Serialize(input) | Op::Named(input, _) => open(input, &run),
+        Op::Window(input, window) => window::run(input, window, &run),
+        Op::Expand(input, expand) => expand::run(input, expand, &run),
+        Op::Parse(input, parse) => parse::run(input, parse, &run),
+        Op::ParseKv(input, parse) => parse_kv::run(input, parse, &run),
+        Op::TopNested(input, top) => deferred(move || top_nested::run(input, top, &run)),
+        Op::Part => kept(run.lent(node.id())),
+        Op::Apply(apply) => apply::run(apply, &run),
         Op::Join { kind, left, right, keys, right_columns } => {
             let sides = join::Sides { left, right, keys, right_columns };
             deferred(move || join::run(*kind, sides, &run))
@@ -158,20 +173,25 @@ fn materialize<'a>(input: &'a Node, run: &Rc<RunState<'a>>) -> Result<Rows<'a>, 
         }
         run.materialize(input.id(), rows)
     };
+    Ok(kept(rows))
+}
+
+/// Rows that are kept for more than one reader.
+fn kept<'a>(rows: Rc<Vec<Row>>) -> Rows<'a> {
     let mut at = 0;
-    Ok(Box::new(std::iter::from_fn(move || {
+    Box::new(std::iter::from_fn(move || {
         let row = rows.get(at)?.clone();
         at += 1;
         Some(Ok(row))
-    })))
+    }))
 }
 
 fn scan<'a>(table: &'a str, node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
     let (tables, schema) = (run.tables, &node.schema);
-    let rows = match run.needs.scan(node) {
+    let rows = run.wanted(node, |wanted| match wanted {
         Some(wanted) => tables.scan_for(table, wanted),
         None => tables.scan(table),
-    };
+    });
     let run = Rc::clone(run);
     Box::new(rows.map(move |row| {
         run.step("table")?;

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 /// A row and what it is sorted by.
 type Keyed = (Vec<Value>, Row);
 
-fn compare(a: &Value, b: &Value, key: &SortKey) -> Ordering {
+pub(super) fn compare(a: &Value, b: &Value, key: &SortKey) -> Ordering {
     match (a.is_null(), b.is_null()) {
         (true, true) => Ordering::Equal,
         (true, false) if key.nulls_first => Ordering::Less,

@@ -3,10 +3,12 @@
 
 mod aggregates;
 mod functions;
+mod lints;
 mod needs;
 mod operators;
 mod outline;
 mod refusals;
 mod robust;
+mod stages;
 mod store;
 mod support;
