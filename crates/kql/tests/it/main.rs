@@ -12,3 +12,4 @@ mod robust;
 mod stages;
 mod store;
 mod support;
+mod time;
