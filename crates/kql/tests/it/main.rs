@@ -5,6 +5,7 @@ mod aggregates;
 mod functions;
 mod lints;
 mod needs;
+mod numbers;
 mod operators;
 mod outline;
 mod refusals;

@@ -35,13 +35,9 @@ fn unit_named(name: &str) -> Option<Unit> {
 
 /// The first argument, which has to be there before the rows.
 pub(super) fn literal(prepare: &Prepare<'_>) -> Result<Arc<str>, Refusal> {
-    match prepare.consts.first() {
-        Some(Some(name)) => Ok(name.text()),
-        _ => {
-            let message = "The expression must be a literal".to_owned();
-            Err(Refusal::Argument(0, "KS131", message))
-        }
-    }
+    let name = prepare.consts.first().and_then(Option::as_ref);
+    name.map(Value::text)
+        .ok_or_else(|| Refusal::Argument(0, "KS131", "The expression must be a literal".to_owned()))
 }
 
 pub(super) fn with_unit(prepare: &Prepare<'_>, make: fn(Unit) -> Eval) -> Made {
