@@ -6,7 +6,6 @@
 mod addresses;
 mod angles;
 mod bits;
-mod calendar;
 mod conditional;
 pub(crate) mod conversion;
 mod datetime;
@@ -16,8 +15,6 @@ mod math;
 mod net;
 mod string;
 pub(crate) mod text_ops;
-#[cfg(feature = "timezones")]
-mod zones;
 
 use crate::value::{Type, Value};
 use std::sync::Arc;
@@ -170,7 +167,6 @@ const FAMILIES: &[&[Function]] = &[
     addresses::FUNCTIONS,
     angles::FUNCTIONS,
     bits::FUNCTIONS,
-    calendar::FUNCTIONS,
     conditional::FUNCTIONS,
     conversion::FUNCTIONS,
     datetime::FUNCTIONS,
@@ -178,8 +174,6 @@ const FAMILIES: &[&[Function]] = &[
     math::FUNCTIONS,
     net::FUNCTIONS,
     string::FUNCTIONS,
-    #[cfg(feature = "timezones")]
-    zones::FUNCTIONS,
 ];
 
 /// The function of a name.
