@@ -26,6 +26,7 @@ pub use diagnostics::{
 pub use explain::{Stage, Stages};
 pub use lints::{LINTS, lints};
 pub use needs::{Bounds, Test, Texts, Wanted};
+pub use ops::slices::{Memory, Settled};
 pub use outline::{ClockCall, Outline, OutlineOperator, outline};
 pub use plan::{Limits, Plan, Rows, RunError};
 pub use schema::{Catalog, Column, MemoryTables, Row, Scan, ScanError, Schema, Tables};

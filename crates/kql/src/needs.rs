@@ -6,6 +6,7 @@ use crate::ast::JoinKind;
 use crate::plan::stages::{ExpandPlace, Part};
 use crate::plan::{Comparison, Expr, Node, NodeId, Op, RunState, Subquery};
 use crate::value::{Type, Value};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -385,7 +386,7 @@ impl Conditions {
                     }
                     _ => None,
                 };
-                match found {
+                match found.as_ref().map(|(column, op, value)| (*column, *op, &**value)) {
                     Some((column, op, Value::Datetime(ticks))) if is(column, Type::Datetime) => {
                         if let Some((from, last)) = stretch(op, *ticks) {
                             self.narrow(Bounds { column, from, last });
@@ -468,11 +469,15 @@ impl Conditions {
     }
 }
 
-/// The value of a constant or of a parameter.
-fn constant<'e>(expr: &'e Expr, params: &'e [Value]) -> Option<&'e Value> {
+/// The value of what is the same for all rows.
+fn constant<'e>(expr: &'e Expr, params: &'e [Value]) -> Option<Cow<'e, Value>> {
     match expr {
-        Expr::Const(value) => Some(value),
-        Expr::Param(at) => params.get(*at),
+        Expr::Const(value) => Some(Cow::Borrowed(value)),
+        Expr::Param(at) => params.get(*at).map(Cow::Borrowed),
+        // Where parameters are not known yet, nor is this.
+        other if !params.is_empty() && other.is_fixed() => {
+            Some(Cow::Owned(other.eval(&[], &RunState::of_params(params.to_vec()))))
+        }
         _ => None,
     }
 }

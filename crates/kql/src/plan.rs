@@ -78,6 +78,11 @@ impl Comparison {
         }
     }
 
+    /// Whether it holds for one stretch of values.
+    pub(crate) fn bounds(self) -> bool {
+        self != Self::Ne
+    }
+
     fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Eq => order.is_eq(),
@@ -133,6 +138,18 @@ impl Expr {
             Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_of_row_alone),
             Self::Compare { left, right, .. } => left.is_of_row_alone() && right.is_of_row_alone(),
             Self::InTexts { left, .. } => left.is_of_row_alone(),
+        }
+    }
+
+    /// Whether the value is the same for all rows, and known before any is read.
+    pub(crate) fn is_fixed(&self) -> bool {
+        match self {
+            Self::Const(_) | Self::Param(_) => true,
+            Self::Column(_) | Self::Cell(_) | Self::InCell { .. } => false,
+            Self::Call(_, parts) => !parts.is_empty() && parts.iter().all(Self::is_fixed),
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_fixed),
+            Self::Compare { left, right, .. } => left.is_fixed() && right.is_fixed(),
+            Self::InTexts { left, .. } => left.is_fixed(),
         }
     }
 
@@ -483,7 +500,12 @@ impl<'a> RunState<'a> {
 
     /// What an expression is computed with that reads neither tables nor parameters.
     pub(crate) fn of_nothing() -> Self {
-        Self::new(&NoTables, Limits::default(), 0, Arc::default(), Vec::new(), false)
+        Self::of_params(Vec::new())
+    }
+
+    /// What an expression is computed with that reads no tables.
+    pub(crate) fn of_params(params: Vec<Value>) -> Self {
+        Self::new(&NoTables, Limits::default(), 0, Arc::default(), params, false)
     }
 
     fn cell(&self, at: usize) -> Option<&CellValue> {
@@ -551,6 +573,17 @@ impl<'a> RunState<'a> {
         }
         let mut narrowed = self.narrowed.borrow_mut();
         Narrowing(all.into_iter().map(|(id, wanted)| (id, narrowed.insert(id, wanted))).collect())
+    }
+
+    /// Whether a join has a scan read less.
+    pub(crate) fn is_narrowed(&self, scan: &Node) -> bool {
+        self.narrowed.borrow().contains_key(&scan.id())
+    }
+
+    /// Has a scan read this.
+    pub(crate) fn narrow_scan(&self, scan: &Node, wanted: Wanted) -> Narrowing {
+        let before = self.narrowed.borrow_mut().insert(scan.id(), wanted);
+        Narrowing(vec![(scan.id(), before)])
     }
 
     /// Takes a narrowing back.

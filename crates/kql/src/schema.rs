@@ -1,6 +1,7 @@
 //! Tables as the engine sees them: schemas to bind against, rows to run over.
 
 use crate::needs::Wanted;
+use crate::ops::slices::Settled;
 use crate::store::ColumnTable;
 use crate::value::{Type, Value};
 use std::collections::BTreeMap;
@@ -91,6 +92,12 @@ pub trait Tables: Catalog {
     /// only, key by key where that is enough.
     fn seeks(&self) -> bool {
         false
+    }
+
+    /// The stretch of a table that never changes, and what is remembered of it: sums over it are then computed once.
+    fn settled(&self, table: &str) -> Option<Settled<'_>> {
+        let _ = table;
+        None
     }
 }
 

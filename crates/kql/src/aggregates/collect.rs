@@ -5,6 +5,7 @@ use crate::functions::{Args, Prepare, Refusal, Signature, Takes};
 use crate::num;
 use crate::value::{Key, Type, Value};
 use serde_json::{Map, Value as Json};
+use std::any::Any;
 use std::collections::HashSet;
 
 const INTEGER: Takes = Takes::Integer;
@@ -79,21 +80,28 @@ impl Accumulator for List {
 
 fn set(prepare: &Prepare<'_>, test: Option<usize>, default: usize) -> Made {
     let max = max(prepare, test, default)?;
-    boxed(test, move || Set { seen: HashSet::new(), items: Vec::new(), max })
+    boxed(test, move || Set { seen: HashSet::new(), items: Vec::new(), order: Vec::new(), max })
 }
 
 /// In the order of the first of each value; the elements of arrays are values of their own.
 struct Set {
     seen: HashSet<Key>,
     items: Vec<Json>,
+    /// What tells the items apart, in their order.
+    order: Vec<Key>,
     max: usize,
 }
 
 impl Set {
     fn take(&mut self, value: &Value) -> usize {
-        if value.is_null() || self.items.len() >= self.max || !self.seen.insert(value.key()) {
+        if value.is_null() || self.items.len() >= self.max {
             return 0;
         }
+        let key = value.key();
+        if !self.seen.insert(key.clone()) {
+            return 0;
+        }
+        self.order.push(key);
         self.items.push(value.to_json());
         value.size() * 2
     }
@@ -111,6 +119,23 @@ impl Accumulator for Set {
 
     fn finish(&mut self) -> Vec<Value> {
         vec![Value::from_json(Json::Array(std::mem::take(&mut self.items)))]
+    }
+
+    fn state(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+
+    fn merge(&mut self, later: &dyn Any) -> usize {
+        let Some(Self { items, order, .. }) = later.downcast_ref() else { return 0 };
+        let mut held = 0;
+        for (key, item) in order.iter().zip(items) {
+            if self.items.len() < self.max && self.seen.insert(key.clone()) {
+                self.items.push(item.clone());
+                self.order.push(key.clone());
+                held += 64;
+            }
+        }
+        held
     }
 }
 

@@ -4,6 +4,7 @@ use super::{ANY, Accumulator, Aggregate, TEST, boxed};
 use crate::functions::{Args, Signature, Takes};
 use crate::num;
 use crate::value::{Key, Type, Value};
+use std::any::Any;
 use std::collections::HashSet;
 
 pub(super) const AGGREGATES: &[Aggregate] = &[
@@ -52,6 +53,16 @@ impl Accumulator for Count {
 
     fn finish(&mut self) -> Vec<Value> {
         vec![Value::Long(self.0)]
+    }
+
+    fn state(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+
+    fn merge(&mut self, later: &dyn Any) -> usize {
+        let Some(Self(count)) = later.downcast_ref() else { return 0 };
+        self.0 += count;
+        0
     }
 }
 

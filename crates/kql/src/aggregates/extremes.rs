@@ -3,7 +3,9 @@
 use super::{ANY, Accumulator, Aggregate, Made, Shape, TEST, boxed};
 use crate::functions::{Args, Gives, Prepare, Signature, Takes};
 use crate::value::{Type, Value};
+use std::any;
 use std::cmp::Ordering::{self, Greater, Less};
+use std::slice;
 
 const EXTREME: &[Signature] =
     &[Signature::new(&[Takes::Orderable], Type::Long).giving(Gives::First)];
@@ -57,6 +59,15 @@ impl Accumulator for Extreme {
     fn finish(&mut self) -> Vec<Value> {
         vec![std::mem::replace(&mut self.best, Value::Null)]
     }
+
+    fn state(&self) -> Option<&dyn any::Any> {
+        Some(self)
+    }
+
+    fn merge(&mut self, later: &dyn any::Any) -> usize {
+        let Some(Self { best, .. }) = later.downcast_ref() else { return 0 };
+        self.add(slice::from_ref(best))
+    }
 }
 
 fn any(prepare: &Prepare<'_>) -> Made {
@@ -93,6 +104,15 @@ impl Accumulator for Any {
     fn finish(&mut self) -> Vec<Value> {
         self.row.take().unwrap_or_default()
     }
+
+    fn state(&self) -> Option<&dyn any::Any> {
+        Some(self)
+    }
+
+    fn merge(&mut self, later: &dyn any::Any) -> usize {
+        let Some(Self { row: Some(row), .. }) = later.downcast_ref() else { return 0 };
+        self.add(row)
+    }
 }
 
 fn best(wanted: Ordering) -> Made {
@@ -120,5 +140,14 @@ impl Accumulator for Best {
 
     fn finish(&mut self) -> Vec<Value> {
         self.row.take().unwrap_or_default()
+    }
+
+    fn state(&self) -> Option<&dyn any::Any> {
+        Some(self)
+    }
+
+    fn merge(&mut self, later: &dyn any::Any) -> usize {
+        let Some(Self { row: Some(row), .. }) = later.downcast_ref() else { return 0 };
+        self.add(row)
     }
 }

@@ -10,14 +10,24 @@ mod sums;
 
 use crate::functions::{Args, Prepare, Refusal, Signature, Takes};
 use crate::value::{Type, Value};
+use std::any::Any;
 use std::sync::Arc;
 
 /// The state of one aggregate over one group.
-pub(crate) trait Accumulator {
+pub(crate) trait Accumulator: Send + Sync {
     /// Takes a row's arguments; returns the bytes of memory it newly holds.
     fn add(&mut self, args: &[Value]) -> usize;
     /// The results, one per column of the aggregate.
     fn finish(&mut self) -> Vec<Value>;
+    /// What [`merge`](Self::merge) takes: only where the states of rows that follow one another make the state of all.
+    fn state(&self) -> Option<&dyn Any> {
+        None
+    }
+    /// Takes what another state of the same aggregate has of later rows; returns the bytes of memory it newly holds.
+    fn merge(&mut self, later: &dyn Any) -> usize {
+        let _ = later;
+        0
+    }
 }
 
 pub(crate) type Factory = Arc<dyn Fn() -> Box<dyn Accumulator> + Send + Sync>;
@@ -115,6 +125,14 @@ impl<A: Accumulator> Accumulator for Filtered<A> {
 
     fn finish(&mut self) -> Vec<Value> {
         self.inner.finish()
+    }
+
+    fn state(&self) -> Option<&dyn Any> {
+        self.inner.state()
+    }
+
+    fn merge(&mut self, later: &dyn Any) -> usize {
+        self.inner.merge(later)
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Accumulator, Aggregate, Made, TEST, boxed, first_type};
 use crate::functions::{Args, Gives, Prepare, Refusal, Signature, Takes};
 use crate::num;
 use crate::value::{Decimal, Type, Value};
+use std::any::Any;
 
 const SUM: &[Signature] =
     &[Signature::new(&[Takes::Summable], Type::Long).giving(Gives::FirstPromoted)];
@@ -56,6 +57,16 @@ impl Accumulator for SumLong {
 
     fn finish(&mut self) -> Vec<Value> {
         vec![if self.timespan { Value::Timespan(self.total) } else { Value::Long(self.total) }]
+    }
+
+    fn state(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+
+    fn merge(&mut self, later: &dyn Any) -> usize {
+        let Some(Self { total, .. }) = later.downcast_ref() else { return 0 };
+        self.total = self.total.wrapping_add(*total);
+        0
     }
 }
 

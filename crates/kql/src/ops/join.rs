@@ -40,6 +40,8 @@ fn fill<'a>(
     key.extend(exprs.map(|expr| expr.look(row, run).key()));
 }
 
+/// Rows of the right side that are looked through for any key.
+const AT_FIRST: usize = 512;
 /// Keys that are looked for one by one.
 const PROBES: usize = 64;
 
@@ -86,6 +88,17 @@ fn probe<'a, 'r>(
         }
     }
     let mut met = HashSet::new();
+    // Most keys are found among the first rows; only the others are worth a search each.
+    let mut key = Vec::new();
+    for row in super::open(sides.right, run).take(AT_FIRST) {
+        fill(&mut key, sides.keys.iter().map(|(_, k)| k), &row?, run);
+        if keys.remove(&key).is_some() {
+            met.insert(key.clone());
+            if keys.is_empty() {
+                break;
+            }
+        }
+    }
     for (key, texts) in keys {
         let narrowing = run.narrow(sides.right, &texts);
         let found = meets(key, sides, run);
@@ -122,6 +135,12 @@ pub(super) fn run<'a>(
     let mut left = super::open(sides.left, run).peekable();
     let lone_right = !matches!(kind, JoinKind::InnerUnique | JoinKind::Inner | JoinKind::LeftOuter);
     if left.peek().is_none() && !lone_right {
+        return Ok(Box::new(std::iter::empty()));
+    }
+    if run.tables.seeks()
+        && matches!(kind, JoinKind::InnerUnique | JoinKind::Inner)
+        && super::open(sides.right, run).next().transpose()?.is_none()
+    {
         return Ok(Box::new(std::iter::empty()));
     }
     let (mut first, mut narrowing) = (Vec::new(), None);

@@ -9,6 +9,7 @@ mod join;
 mod order;
 mod parse;
 mod parse_kv;
+pub(crate) mod slices;
 mod summarize;
 mod top_nested;
 mod window;
@@ -56,7 +57,8 @@ fn start<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
             }))
         }
         Op::Summarize { input, keys, calls, results } => {
-            deferred(move || summarize::run(open(input, &run), keys, calls, results, &run))
+            let sum = summarize::Sum { input, keys, calls, results };
+            deferred(move || summarize::run(node, sum, &run))
         }
         Op::Distinct(input) => {
             let mut rows = open(input, &run);

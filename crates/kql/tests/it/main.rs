@@ -10,6 +10,7 @@ mod operators;
 mod outline;
 mod refusals;
 mod robust;
+mod slices;
 mod stages;
 mod store;
 mod support;

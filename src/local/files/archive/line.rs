@@ -95,6 +95,9 @@ pub(super) struct Coded {
 pub(super) struct Coder<'w> {
     words: &'w Words,
     names: HashMap<String, Place>,
+    /// The fields of the last record, and how many of this one were met.
+    order: Vec<(String, Place)>,
+    at: usize,
     /// Numbers of texts as they are written, by column.
     texts: Vec<Texts>,
     wholes: HashMap<(usize, i64), u32>,
@@ -108,13 +111,16 @@ struct Texts {
     last_code: (u32, u32),
 }
 
+/// Fields whose order is remembered.
+const ORDER: usize = 64;
 /// Where the two columns are that are made from one field.
 const RESOURCE: &str = "_ResourceId";
 
 impl<'w> Coder<'w> {
     pub(super) fn new(words: &'w Words) -> Self {
         let texts = (0..CODED).map(|_| Texts::default()).collect();
-        Self { words, names: HashMap::new(), texts, wholes: HashMap::new() }
+        let (names, wholes) = (HashMap::new(), HashMap::new());
+        Self { words, names, order: Vec::new(), at: 0, texts, wholes }
     }
 
     /// A row of any reader.
@@ -131,6 +137,7 @@ impl<'w> Coder<'w> {
     pub(super) fn line(&mut self, line: &[u8], unknown: &mut dyn FnMut(&str)) -> Option<Coded> {
         let mut raw = serde_json::Deserializer::from_str(str::from_utf8(line).ok()?);
         let mut fields = Fields::default();
+        self.at = 0;
         Record { coder: self, fields: &mut fields, inner: false, unknown }
             .deserialize(&mut raw)
             .ok()?;
@@ -182,6 +189,23 @@ impl<'w> Coder<'w> {
     }
 
     fn place(&mut self, name: &str) -> Place {
+        // Records have their fields in the same order, as a rule.
+        let at = self.at;
+        self.at += 1;
+        if let Some((known, place)) = self.order.get(at)
+            && known == name
+        {
+            return *place;
+        }
+        let place = self.look_up(name);
+        if at < ORDER {
+            self.order.truncate(at);
+            self.order.push((name.to_owned(), place));
+        }
+        place
+    }
+
+    fn look_up(&mut self, name: &str) -> Place {
         if let Some(place) = self.names.get(name) {
             return *place;
         }

@@ -8,6 +8,7 @@ use super::line::{Coded, Coder, Words};
 use super::store::{Archive, CODED, Codes, Part};
 use crate::watch::alert::Interval;
 use crate::watch::tables::to_ticks;
+use memchr::{memchr, memchr_iter, memrchr};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
@@ -141,7 +142,7 @@ fn lines_of(
         let last = read.is_err() || bytes.len() == before;
         (loading.progress)(u64::try_from(bytes.len() - before).unwrap_or(0));
         if !last {
-            match bytes.iter().rposition(|byte| *byte == b'\n') {
+            match memrchr(b'\n', &bytes) {
                 Some(end) => rest = bytes.split_off(end + 1),
                 // Longer than any record may be: whoever reads it says so.
                 None if bytes.len() <= MAX_RECORD => {
@@ -154,8 +155,7 @@ fn lines_of(
                 }
             }
         }
-        // Looked for one after the other: blocks are read much slower than this.
-        let ends = bytes.split(|byte| *byte == b'\n').count() - 1;
+        let ends = memchr_iter(b'\n', &bytes).count();
         let task = Task::Lines { at: (input, block), name: name.to_owned(), line, bytes, last };
         let _ = send.send(task);
         line += u64::try_from(ends).unwrap_or(0);
@@ -227,7 +227,12 @@ impl<'n> Rows<'n> {
     }
 
     fn lines(&mut self, coder: &mut Coder<'_>, bytes: &[u8], first: u64, last: bool) {
-        for (number, line) in (first..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+        let (mut next, mut left) = (first, bytes);
+        while !left.is_empty() {
+            let end = memchr(b'\n', left).map_or(left.len(), |end| end + 1);
+            let (line, rest) = left.split_at(end);
+            let number = next;
+            (next, left) = (next + 1, rest);
             let whole = line.last() == Some(&b'\n') || !last;
             let text = line.trim_ascii();
             if !text.is_empty() {

@@ -10,7 +10,7 @@ use crate::watch::row::Columns;
 use crate::watch::tables::{self, to_ticks};
 use async_trait::async_trait;
 use hashbrown::HashMap;
-use kql::{Catalog, Plan, Scan, Schema, Tables, Type, Value, Wanted};
+use kql::{Catalog, Plan, Scan, Schema, Settled, Tables, Type, Value, Wanted};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +24,8 @@ pub struct ArchiveLogs {
     /// For each column of the schema, its place among all there are.
     places: Vec<usize>,
     inner: Mutex<Inner>,
+    /// Sums over hours, for windows that overlap.
+    sums: kql::Memory,
 }
 
 #[derive(Default)]
@@ -49,7 +51,13 @@ impl ArchiveLogs {
     pub fn new(archive: Arc<Archive>) -> Self {
         let places = archive.drift().columns();
         let columns: Vec<_> = places.iter().filter_map(|at| COLUMNS.get(*at)).copied().collect();
-        Self { archive, schema: schema(&columns), places, inner: Mutex::default() }
+        Self {
+            archive,
+            schema: schema(&columns),
+            places,
+            inner: Mutex::default(),
+            sums: kql::Memory::default(),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -176,5 +184,17 @@ impl Tables for Asked<'_> {
 
     fn seeks(&self) -> bool {
         true
+    }
+
+    fn settled(&self, table: &str) -> Option<Settled<'_>> {
+        if !self.remembered || table != TABLE {
+            return None;
+        }
+        let seen = self.now.saturating_add(1);
+        let (from, until) = self.within.map_or((i64::MIN, seen), |Interval { from, to }| {
+            (to_ticks(from), to_ticks(to).min(seen))
+        });
+        let column = self.logs.places.iter().position(|place| *place == 0)?;
+        Some(Settled { column, from, until, memory: &self.logs.sums })
     }
 }
