@@ -4,6 +4,7 @@
 mod functions;
 mod needs;
 mod operators;
+mod oracle;
 mod outline;
 mod refusals;
 mod robust;
