@@ -4,6 +4,7 @@
 //! Two things happen: *evaluate* a watch and *deliver* one alert to one receiver.
 
 pub mod azure;
+pub mod backtest;
 pub mod cli;
 pub mod config;
 pub mod engine;
@@ -13,5 +14,6 @@ pub mod local;
 pub mod notify;
 mod planted;
 pub mod ports;
+pub mod ruletest;
 pub mod watch;
 pub mod wire;

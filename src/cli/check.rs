@@ -4,6 +4,7 @@ use super::report::{count, out, talk};
 use super::setup::{self, Ready};
 use super::{Context, Done, Format, templates};
 use crate::config::Problems;
+use crate::notify::limits::clean;
 use crate::watch::duration;
 use crate::watch::rule::Kind;
 use crate::watch::schedule::Schedule;
@@ -40,6 +41,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
                 json!({
                     "id": rule.id, "title": rule.title, "severity": rule.severity, "preset": preset,
                     "schedule": schedule(&rule.schedule), "kind": kind(&rule.kind),
+                    "parameters": super::rules::parameters(rule),
                     "receivers": setup::told(rule, &receivers), "offline": offline.is_empty(),
                 })
             })
@@ -62,6 +64,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
                 schedule(&rule.schedule),
                 kind(&rule.kind),
             ));
+            for (name, value) in &rule.parameters {
+                let text = clean(&format!("{name} = {value}"), 200);
+                out(format!("{:<width$}  {text}", ""));
+            }
         }
         let n = setup.warnings.len();
         talk(format!(

@@ -9,6 +9,7 @@ use super::{Context, Done, Format};
 use crate::config::nearest;
 use crate::notify::limits::clean;
 use crate::notify::operations::{self, Operation};
+use crate::watch::parameters::Parameter;
 use chrono::Utc;
 use serde_json::json;
 use std::process::ExitCode;
@@ -158,9 +159,20 @@ fn one(operation: &Operation, watching: &[Watching<'_>]) {
 fn watched_by(watching: &[Watching<'_>]) {
     let text = |how: Watches| {
         let those = watching.iter().filter(|w| w.how == how);
-        let told = those.map(|w| match w.entry.on {
-            Some(false) => format!("{} (off)", w.entry.rule.id),
-            _ => w.entry.rule.id.clone(),
+        let told = those.map(|w| {
+            let rule = &w.entry.rule;
+            let off = (w.entry.on == Some(false)).then(|| "off".to_owned());
+            // What a rule asks for; a list is for `rules show`.
+            let plain = rule.parameters.iter().filter(|(_, v)| !matches!(v, Parameter::List(_)));
+            let said: Vec<String> = off
+                .into_iter()
+                .chain(plain.map(|(name, value)| format!("{name} = {value}")))
+                .collect();
+            if said.is_empty() {
+                rule.id.clone()
+            } else {
+                format!("{} ({})", rule.id, said.join(", "))
+            }
         });
         told.collect::<Vec<_>>().join(", ")
     };

@@ -1,5 +1,6 @@
 //! The command line: one verb a file. The only place that prints, and the only one that turns configuration into an engine.
 
+mod backtest;
 mod catalogue;
 mod check;
 mod columns;
@@ -27,6 +28,7 @@ mod span;
 mod status;
 mod supply;
 mod templates;
+mod test;
 mod test_alert;
 mod verify;
 
@@ -84,6 +86,8 @@ enum Verb {
     Doctor(doctor::Args),
     Status(status::Args),
     Receivers(receivers::Args),
+    Test(test::Args),
+    Backtest(backtest::Args),
     Query(query::Args),
     Rules(rules::Args),
     Explain(explain::Args),
@@ -113,6 +117,8 @@ pub fn run() -> ExitCode {
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Status(args) => status::run(&context, &args),
         Verb::Receivers(args) => receivers::run(&context, &args),
+        Verb::Test(args) => test::run(&context, &args),
+        Verb::Backtest(args) => backtest::run(&context, &args),
         Verb::Query(args) => query::run(&context, args),
         Verb::Rules(args) => rules::run(&context, &args),
         Verb::Explain(args) => explain::run(&context, &args),

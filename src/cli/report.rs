@@ -25,6 +25,16 @@ impl Stop {
         Self { code: 2, text: text.into(), hint: None }
     }
 
+    /// What it is fed with cannot be used, where 1 and 2 say other things: exit code 3.
+    pub(crate) fn fed(text: impl Into<String>) -> Self {
+        Self { code: 3, text: text.into(), hint: None }
+    }
+
+    /// The same with a part of its text said otherwise.
+    pub(crate) fn renamed(self, what: &str, other: &str) -> Self {
+        Self { text: self.text.replacen(what, other, 1), ..self }
+    }
+
     /// With what to do.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }

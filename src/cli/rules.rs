@@ -11,6 +11,7 @@ use crate::notify::limits::clean;
 use crate::notify::terminal::{WIDTH, wrap};
 use crate::watch::duration;
 use crate::watch::head::Version;
+use crate::watch::parameters::Parameters;
 use crate::watch::rule::{Kind, Rule};
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
@@ -159,6 +160,11 @@ fn brief(catalogue: &Catalogue, entry: &Entry) -> serde_json::Value {
     })
 }
 
+/// The parameters as JSON.
+pub(crate) fn parameters(rule: &Rule) -> serde_json::Value {
+    rule.parameters.iter().map(|(name, value)| (name.clone(), value.json())).collect()
+}
+
 fn kql(context: &Context, rule: &Rule, show: &Show) -> Result<(), Stop> {
     let timing = Timing { last: show.last, from: None, to: None };
     #[expect(clippy::disallowed_methods, reason = "a verb reads the clock once")]
@@ -186,7 +192,7 @@ fn one(context: &Context, catalogue: &Catalogue, entry: &Entry) {
     if context.format == Format::Json {
         let mut all = brief(catalogue, entry);
         let more = json!({
-            "query": rule.query, "exclude": rule.exclude, "key": rule.key,
+            "query": rule.query, "parameters": parameters(rule), "exclude": rule.exclude, "key": rule.key,
             "renotify": rule.renotify.map(duration::text), "group_by": rule.group_by,
             "workspaces": rule.workspaces, "meaning": rule.meaning, "why": rule.why,
             "action": rule.action, "false_positives": rule.false_positives,
@@ -211,6 +217,9 @@ fn one(context: &Context, catalogue: &Catalogue, entry: &Entry) {
     }
     if let Some(columns) = &rule.group_by {
         facts.push(("One alert", format!("per {}", columns.join(", "))));
+    }
+    for (name, value) in &rule.parameters {
+        facts.push(("Parameter", format!("{name} = {value}")));
     }
     let what = match (entry.preset, entry.changed) {
         (None, _) => "your own rule".to_owned(),
@@ -245,7 +254,9 @@ fn one(context: &Context, catalogue: &Catalogue, entry: &Entry) {
         labelled(label, &text);
     }
     out("");
-    for line in rule.text().trim().lines() {
+    // Its parameters are shown above, and with --kql.
+    let shown = Rule { parameters: Parameters::new(), ..(**rule).clone() };
+    for line in shown.text().trim().lines() {
         // A query is shown as it is, but nothing in it moves the cursor.
         out(format!("  {}", query::visible(line)));
     }

@@ -5,9 +5,9 @@ use crate::watch::head::Version;
 use crate::watch::row::Row;
 use crate::watch::rule::Rule;
 use crate::watch::step::TABLE;
-use crate::watch::tables::{Empty, Variant, columns, row, schema, to_ticks};
+use crate::watch::tables::{Empty, HARDWARE_TABLE, Variant, columns, row, schema, to_ticks};
 use chrono::{DateTime, TimeDelta, Utc};
-use kql::{MemoryTables, Plan, Type, Value};
+use kql::{MemoryTables, Plan, Schema, Type, Value};
 
 /// The HSM of made-up records.
 pub(crate) const HSM: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/hsmwatch-test/providers/microsoft.hardwaresecuritymodules/cloudhsmclusters/hsmwatch-test";
@@ -15,6 +15,8 @@ pub(crate) const HSM: &str = "/subscriptions/00000000-0000-0000-0000-00000000000
 pub(crate) const CALLER: &str = "192.0.2.10";
 /// The client of made-up records.
 pub(crate) const CLIENT: &str = "hsmwatch send-test";
+/// The user of made-up records of the hardware.
+pub(crate) const USER: &str = "hsmwatch-test";
 /// An operation that nobody knows.
 const NOBODY_KNOWS: &str = "HSMWATCH_NO_SUCH_OPERATION";
 /// Made-up records: one an hour for a week, so that rules for certain hours and rules that count see them.
@@ -63,7 +65,8 @@ impl<'r> Probe<'r> {
     }
 
     fn names(&self, operation: &str) -> bool {
-        ['"', '\''].iter().any(|q| self.rule.query.contains(&format!("{q}{operation}{q}")))
+        let text = self.rule.text();
+        ['"', '\''].iter().any(|q| text.contains(&format!("{q}{operation}{q}")))
     }
 
     /// The last row that the rule returns for records of an operation.
@@ -77,9 +80,17 @@ impl<'r> Probe<'r> {
     }
 }
 
-/// Records of an operation, one an hour up to `now`.
+/// Records of an operation, one an hour up to `now`, in each table.
 fn records(operation: &str, now: DateTime<Utc>) -> MemoryTables {
-    let schema = schema(TABLE, Variant::Both).unwrap_or_default();
+    let tables = MemoryTables::new();
+    [TABLE, HARDWARE_TABLE].into_iter().fold(tables, |tables, table| {
+        let (schema, rows) = records_of(table, operation, now);
+        tables.with(table, schema, rows)
+    })
+}
+
+fn records_of(table: &str, operation: &str, now: DateTime<Utc>) -> (Schema, Vec<kql::Row>) {
+    let schema = schema(table, Variant::Both).unwrap_or_default();
     let rows = (0..HOURS).rev().map(|hour| {
         let time = now - TimeDelta::hours(i64::from(hour)) - TimeDelta::minutes(1);
         let value = |column: &kql::Column| match (column.name.as_str(), column.ty) {
@@ -91,7 +102,7 @@ fn records(operation: &str, now: DateTime<Utc>) -> MemoryTables {
         schema.columns.iter().map(value).collect()
     });
     let rows = rows.collect();
-    MemoryTables::new().with(TABLE, schema, rows)
+    (schema, rows)
 }
 
 fn text<'t>(column: &str, operation: &'t str) -> &'t str {
@@ -99,6 +110,7 @@ fn text<'t>(column: &str, operation: &'t str) -> &'t str {
         "OperationName" => operation,
         "CallerIpAddress" => CALLER,
         "ClientInfo" => CLIENT,
+        "UserID" => USER,
         "HsmInstance" | "MemberId" => "hsmwatch-test-1",
         "_ResourceId" => HSM,
         _ => "",

@@ -63,6 +63,7 @@ pub(crate) struct Setup {
 pub(crate) fn known() -> Known {
     Known {
         preset_ids: presets::all().iter().map(|preset| preset.spec.id.clone()).collect(),
+        parameters: presets::parameters(),
         sets: presets::sets(),
     }
 }

@@ -90,7 +90,7 @@ impl Span {
 }
 
 /// Reads an instant.
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let date =
         || Some(NaiveDate::parse_from_str(text, "%F").ok()?.and_time(NaiveTime::MIN).and_utc());
     let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());

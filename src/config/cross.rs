@@ -3,10 +3,11 @@
 use super::draft::{Draft, DraftReceiver, DraftRule, DraftWorkspace};
 use super::file::dangling;
 use super::model::{Config, Receiver, Workspace};
-use super::problem::{Fault, Report, Setting, nearest};
+use super::problem::{Fault, Report, Setting, nearest, shown};
 use super::text::{Text, list};
 use super::{Known, rules};
 use crate::watch::duration;
+use crate::watch::parameters::Parameters;
 use crate::watch::schedule::Schedule;
 use chrono::TimeDelta;
 
@@ -25,6 +26,7 @@ pub(super) fn check(draft: Draft, known: &Known, report: &mut Report) -> Option<
     for rule in &overrides {
         rules::check(rule, true, &schedule, report);
         check_override(rule, &presets, report);
+        check_parameters(rule, known, report);
     }
     for rule in &own {
         rules::check(rule, false, &schedule, report);
@@ -178,6 +180,35 @@ fn check_override(rule: &DraftRule, presets: &[String], report: &mut Report) {
         let fault = Fault::new(format!("preset `{id}` is changed, but is not on"))
             .hint(format!("add \"{id}\" to `presets`"));
         report.warn(&rule.at, fault);
+    }
+}
+
+/// A preset's parameters can be given other values, of the same type; its query asks for no others.
+fn check_parameters(rule: &DraftRule, known: &Known, report: &mut Report) {
+    let id = &rule.spec.id;
+    // With a query of its own, the rule may ask for whatever it likes.
+    if rule.spec.query.is_some() {
+        return;
+    }
+    let none = Parameters::new();
+    let there = known.parameters.get(id).unwrap_or(&none);
+    for (name, setting, value) in &rule.parameters {
+        let names = || there.keys().map(String::as_str);
+        let Some(default) = there.get(name) else {
+            let hint = match nearest(name, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if there.is_empty() => format!("`{id}` has no parameters"),
+                None => format!("its parameters are {}", list(&names().collect::<Vec<_>>())),
+            };
+            let named = shown(name).map(|name| format!(" `{name}`")).unwrap_or_default();
+            let fault = Fault::new(format!("preset `{id}` has no parameter{named}"));
+            report.fail(&setting.clone().bare(), fault.hint(hint));
+            continue;
+        };
+        if let Err(error) = default.replaced_by(value.clone()) {
+            let fault = Fault::new(error.to_string());
+            report.fail(setting, fault.hint(format!("the preset has {name} = {default}")));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::model::{Address, Auth, RulePlace, Source, State, TemplatePlaces};
 use super::problem::Setting;
 use super::text::Text;
 use crate::notify::{Detail, Settings};
+use crate::watch::parameters::Parameter;
 use crate::watch::rule::RuleSpec;
 use crate::watch::schedule::Schedule;
 use crate::watch::severity::Severity;
@@ -85,6 +86,8 @@ pub(super) struct DraftRule {
     pub(super) place: RulePlace,
     pub(super) workspaces: Vec<Text>,
     pub(super) receivers: Vec<Text>,
+    /// The parameters that are written, and where.
+    pub(super) parameters: Vec<(String, Setting, Parameter)>,
     /// The keys that are written, right or wrong, and where.
     pub(super) written: BTreeMap<&'static str, Setting>,
 }

@@ -44,6 +44,7 @@ pub use model::{
 };
 pub use problem::{Place, Problem, Problems, nearest};
 
+use crate::watch::parameters::Parameters;
 use document::Document;
 use problem::Report;
 use std::collections::BTreeMap;
@@ -68,6 +69,8 @@ pub enum Input<'t> {
 pub struct Known {
     /// Their ids.
     pub preset_ids: Vec<String>,
+    /// The parameters of those that have some, with their values, by the preset's id.
+    pub parameters: BTreeMap<String, Parameters>,
     /// Sets of ids by name; `tutorial` is what a configuration without `presets` gets.
     pub sets: BTreeMap<String, Vec<String>>,
 }

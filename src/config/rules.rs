@@ -21,6 +21,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
     let exclude = reader.string(section, "exclude");
     let workspaces = names(reader, section, "workspaces");
     let receivers = names(reader, section, "receivers");
+    let parameters = reader.parameters(section, "parameters");
     let key = columns(reader, section, "key");
     if key.as_ref().is_some_and(Vec::is_empty) {
         let fault = Fault::new("is empty").hint("leave it out: every row is told once");
@@ -48,6 +49,9 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
         title,
         severity: reader.parsed(section, "severity", value::severity).map(|(value, _)| value),
         query: query.as_ref().and_then(|t| reader.report.check(&t.setting, value::kql(t))),
+        parameters: section.has("parameters").then(|| {
+            parameters.iter().map(|(name, _, value)| (name.clone(), value.clone())).collect()
+        }),
         exclude: exclude.as_ref().and_then(|t| reader.report.check(&t.setting, value::kql(t))),
         enabled: reader.boolean(section, "enabled").map(|(value, _)| value),
         cron,
@@ -81,6 +85,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &mut Section<'_>) -> DraftR
         place,
         workspaces: workspaces.unwrap_or_default(),
         receivers: receivers.unwrap_or_default(),
+        parameters,
         written,
     }
 }

@@ -1,6 +1,7 @@
 //! The engine: *evaluate* a watch, *deliver* one alert to one receiver, and *tend* the outboxes, over three ports. It never
 //! reads a clock and never waits: `now` is an argument, and what is to be done later is answered.
 
+mod alone;
 pub mod case;
 mod cover;
 mod deliver;
@@ -29,6 +30,7 @@ use crate::watch::format::Formats;
 use crate::watch::head::{BadHead, Head, WatchId};
 use crate::watch::plan::Timing;
 use crate::watch::rule::Rule;
+use crate::watch::tables::HARDWARE_TABLE;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -67,6 +69,12 @@ impl Watch {
     /// Its id.
     pub fn id(&self) -> WatchId {
         WatchId { workspace: self.workspace.id.clone(), rule: self.rule.id.clone() }
+    }
+
+    /// Whether it is odd that there is no data: an absence rule says so itself, and the log of the hardware is one that few
+    /// workspaces have.
+    pub fn awaits_data(&self) -> bool {
+        self.over_nothing.is_empty() && !self.rule.tables().iter().any(|t| t == HARDWARE_TABLE)
     }
 
     /// `rule on workspace`, for people.

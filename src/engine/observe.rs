@@ -124,7 +124,7 @@ impl Engine {
                     .and_then(|ticked| without_success(head, watch, ticked))
                     .map(|since| (Condition::WatchFailing, workspace.clone(), since)),
                 // An absence rule says so itself.
-                (None, _, Some(since)) if !settling && watch.over_nothing.is_empty() => {
+                (None, _, Some(since)) if !settling && watch.awaits_data() => {
                     Some((Condition::NoData, workspace.clone(), since))
                 }
                 _ => None,

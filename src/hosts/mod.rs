@@ -4,3 +4,4 @@ pub mod checks;
 pub mod daemon;
 pub mod functions;
 pub mod page;
+pub mod replay;

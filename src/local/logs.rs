@@ -4,7 +4,7 @@ use super::files::{Column, FilesError, Kind, LogFiles, Report, Snapshot, TABLE, 
 use crate::ports::{Answer, LogSource, Query, QueryError, RowSink};
 use crate::watch::alert::Interval;
 use crate::watch::row::{Row, Value};
-use crate::watch::tables::{self, to_ticks};
+use crate::watch::tables::{self, HARDWARE_TABLE, to_ticks};
 use async_trait::async_trait;
 use kql::{Catalog, RunError, Scan, Schema, Tables, Type};
 use std::sync::Arc;
@@ -59,6 +59,10 @@ fn answer(
     tell(snapshot.news());
     let exported = Exported { snapshot: &snapshot, within: query.timespan };
     let plan = kql::bind(&query.text, &exported, to_ticks(query.now)).map_err(|all| {
+        let missing = |d: &kql::Diagnostic| d.code == "KS204" && d.message.contains(HARDWARE_TABLE);
+        if all.iter().any(missing) {
+            return QueryError::NoData(format!("log files hold no records of `{HARDWARE_TABLE}`"));
+        }
         QueryError::Refused(all.render("query", &query.text).trim_end().to_owned())
     })?;
     let columns = tables::columns(plan.schema());
@@ -96,7 +100,7 @@ fn unavailable(error: &FilesError) -> QueryError {
     }
 }
 
-fn failed(error: RunError) -> QueryError {
+pub(super) fn failed(error: RunError) -> QueryError {
     match error {
         RunError::Limit { .. } => QueryError::TooLarge(error.to_string()),
         RunError::Value { .. } => QueryError::Refused(error.to_string()),
@@ -140,7 +144,7 @@ impl Tables for Exported<'_> {
     }
 }
 
-fn schema(columns: &[Column]) -> Schema {
+pub(super) fn schema(columns: &[Column]) -> Schema {
     Schema::new(columns.iter().map(|column| {
         let ty = match column.kind {
             Kind::String => Type::String,

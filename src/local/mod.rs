@@ -2,5 +2,7 @@
 
 pub mod disk;
 pub mod files;
+pub mod fleeting;
 pub mod logs;
 pub mod memory;
+pub mod rehearsal;

@@ -4,6 +4,7 @@
 use super::alert::Interval;
 use super::duration;
 use super::head::Version;
+use super::parameters;
 use super::row::Row;
 use super::rule::{Kind, Rule, RuleSpec};
 use super::schedule::Schedule;
@@ -101,6 +102,7 @@ pub fn build(spec: RuleSpec, default: &Schedule) -> Built {
         title: spec.title.unwrap_or_default(),
         severity,
         query,
+        parameters: spec.parameters.unwrap_or_default(),
         exclude: spec.exclude.filter(|predicate| !predicate.trim().is_empty()),
         schedule,
         kind,
@@ -119,6 +121,7 @@ pub fn build(spec: RuleSpec, default: &Schedule) -> Built {
     let mut over_nothing = Vec::new();
     if !rule.query.trim().is_empty() {
         check_shape(&rule, &mut problems);
+        check_parameters(&rule, &mut problems);
         if let Some(plan) = check_text(&rule, &mut problems) {
             check_columns(&rule, &plan, &mut problems);
             over_nothing = run_over_nothing(&plan);
@@ -204,6 +207,23 @@ fn check_shape(rule: &Rule, problems: &mut Vec<RuleProblem>) {
             ),
             "use `window_start` and `window_end`, which stand before every query",
         ));
+    }
+}
+
+/// What nobody asks for is a mistake of somebody.
+fn check_parameters(rule: &Rule, problems: &mut Vec<RuleProblem>) {
+    for name in rule.parameters.keys() {
+        if let Err(error) = parameters::check_name(name) {
+            problems.push(RuleProblem::error(At::Rule, error.to_string(), "choose another name"));
+        }
+        let texts = [Some(&rule.query), rule.exclude.as_ref()];
+        if !texts.into_iter().flatten().any(|text| parameters::names(text, name)) {
+            problems.push(RuleProblem::warning(
+                At::Rule,
+                format!("the query does not use the parameter `{name}`"),
+                "take it out, or name it in the query",
+            ));
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod head;
 pub mod intake;
 mod outbox;
 pub mod own;
+pub mod parameters;
 pub mod plan;
 pub mod presets;
 pub mod row;

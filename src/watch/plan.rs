@@ -35,6 +35,16 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// For rows that are never late: each is asked for once, and nothing is looked back for. The alerts are those of any other
+    /// timing; a property test says so.
+    pub fn punctual(catch_up: TimeDelta) -> Self {
+        // Sweeps never come, and so must not keep the floor down either: they count as having reached far ahead.
+        let ages = TimeDelta::days(365_000);
+        Self { overlap: TimeDelta::zero(), sweep: -ages, sweep_every: ages, catch_up }
+    }
+}
+
 /// Part of a window that one version of the rule is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {

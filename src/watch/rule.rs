@@ -1,6 +1,7 @@
 //! A rule: a KQL query with an id, a title, a severity and its timing.
 
 use super::duration;
+use super::parameters::{self, Parameters};
 use super::schedule::Schedule;
 use super::severity::Severity;
 use chrono::TimeDelta;
@@ -34,6 +35,8 @@ pub struct Rule {
     pub severity: Severity,
     /// The KQL, as written.
     pub query: String,
+    /// Values that stand before the query as constants.
+    pub parameters: Parameters,
     /// A predicate; rows for which it holds are left out.
     pub exclude: Option<String>,
     /// When it is evaluated.
@@ -70,15 +73,17 @@ impl Rule {
         kql::outline(&self.text()).map(|outline| outline.tables).unwrap_or_default()
     }
 
-    /// The query with `exclude` appended: all of the text that is asked, but for the window's two constants.
+    /// The query with its parameters before it and `exclude` appended: all of the text that is asked, but for the window's two
+    /// constants.
     pub fn text(&self) -> String {
+        let constants = parameters::constants(&self.parameters);
         match &self.exclude {
             // On a line of its own, so that a comment at the query's end swallows nothing.
             Some(predicate) => {
                 let query = self.query.trim_end().trim_end_matches(';').trim_end();
-                format!("{query}\n| where not({predicate}\n)")
+                format!("{constants}{query}\n| where not({predicate}\n)")
             }
-            None => self.query.clone(),
+            None => format!("{constants}{}", self.query),
         }
     }
 
@@ -103,6 +108,8 @@ pub struct RuleSpec {
     pub severity: Option<Severity>,
     /// `query`
     pub query: Option<String>,
+    /// `parameters`; what is absent keeps the preset's value
+    pub parameters: Option<Parameters>,
     /// `exclude`
     pub exclude: Option<String>,
     /// `enabled`
@@ -156,11 +163,23 @@ impl RuleSpec {
         } else {
             (self.every, self.cron)
         };
+        let parameters = match (self.parameters, over.parameters) {
+            (Some(mine), Some(over)) => {
+                let merged = mine.into_iter().map(|(name, value)| match over.get(&name) {
+                    // What does not fit was refused where it was read.
+                    Some(given) => (name, value.replaced_by(given.clone()).unwrap_or(value)),
+                    None => (name, value),
+                });
+                Some(merged.collect())
+            }
+            (mine, over) => mine.or(over),
+        };
         Self {
             id: self.id,
             title: over.title.or(self.title),
             severity: over.severity.or(self.severity),
             query: over.query.or(self.query),
+            parameters,
             exclude: over.exclude.or(self.exclude),
             enabled: over.enabled.or(self.enabled),
             every,
@@ -191,6 +210,7 @@ pub(crate) fn plain(id: &str, query: &str) -> Rule {
         title: "Title".to_owned(),
         severity: Severity::High,
         query: query.to_owned(),
+        parameters: Parameters::new(),
         exclude: None,
         schedule: Schedule::Every(TimeDelta::minutes(5)),
         kind: Kind::Event { lookback: None },

@@ -55,6 +55,7 @@ pub(crate) fn name_without_a_file() -> String {
         }
     }
     let known = Known {
+        parameters: presets::parameters(),
         preset_ids: presets::all().iter().map(|preset| preset.spec.id.clone()).collect(),
         sets: presets::sets(),
     };

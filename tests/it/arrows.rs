@@ -36,11 +36,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "notify::webhook",
         ],
     ),
+    // Files that say what should be told, and what came of it.
+    ("backtest", &["notify", "watch"]),
+    ("ruletest", &["notify", "watch"]),
     (
         "cli",
         &[
-            "hosts", "engine", "config", "azure", "http", "local", "wire", "ports", "notify",
-            "watch",
+            "backtest", "ruletest", "hosts", "engine", "config", "azure", "http", "local", "wire",
+            "ports", "notify", "watch",
         ],
     ),
     ("main", &["cli"]),

@@ -32,6 +32,7 @@ mod identity;
 mod init;
 mod limits;
 mod logs;
+mod pack;
 mod package;
 mod page;
 mod presets;

@@ -186,13 +186,15 @@ query = "CloudHsmServiceOperationAuditLogs"
 #[test]
 fn the_tables_are_those_of_the_rules_that_are_on() {
     const OPERATIONS: &str = "CloudHsmServiceOperationAuditLogs";
+    const HARDWARE: &str = "CloudHsmHardwareOperationAuditLogs";
     let here = folder();
     let ran = run(here.path(), &["rules", "tables"]);
     let lines: Vec<&str> = ran.out.lines().collect();
-    assert_eq!(lines.len(), 2, "{}", ran.out);
-    assert!(lines[1].starts_with(OPERATIONS) && lines[1].contains("key-delete"), "{}", ran.out);
+    assert_eq!(lines.len(), 3, "{}", ran.out);
+    assert!(lines[1].starts_with(HARDWARE) && lines[1].contains("hardware-change"), "{}", ran.out);
+    assert!(lines[2].starts_with(OPERATIONS) && lines[2].contains("key-delete"), "{}", ran.out);
     let json = run(here.path(), &["rules", "tables", "--format", "json"]).json();
-    assert_eq!(json, serde_json::json!([OPERATIONS]));
+    assert_eq!(json, serde_json::json!([HARDWARE, OPERATIONS]));
 
     let here = configured(&format!(
         "presets = [\"key-delete\"]\n[state]\npath = \"state\"\n{OFFLINE}{}",
@@ -211,7 +213,7 @@ query = "SigninLogs | project TimeGenerated"
 "#
     ));
     let ran = run(here.path(), &["rules", "tables", "--format", "json"]);
-    assert_eq!(ran.json(), serde_json::json!(["CloudHsmHardwareOperationAuditLogs", OPERATIONS]));
+    assert_eq!(ran.json(), serde_json::json!([HARDWARE, OPERATIONS]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // Asks Microsoft's KQL parser and binder about queries, offline. It parses and binds; it runs nothing.
 //
-// Called by `cargo xtask test --only kql`. To call it by hand:
+// Called by `cargo xtask test --only kql` and by the tests of the presets. To call it by hand:
 //   echo '[{"name":"mine","text":"CloudHsmServiceOperationAuditLogs | count"}]' | node kqllint.js FOLDER
 // FOLDER holds node_modules/@kusto/language-service-next.
 //
@@ -29,6 +29,18 @@ const SCHEMAS = {
   both: [...COMMON, ...NEW_PAIR, ...OLD_PAIR],
 };
 
+// The log of the hardware itself, which few workspaces have. It has had one schema only.
+const HARDWARE = [
+  'TimeGenerated:datetime', 'AdditionalInfo:dynamic', '_BilledSize:real', 'AuditLogType:string',
+  'BinaryLogData:string', 'BinarySignature:string', 'ClusterType:string', 'CommandType:string',
+  'CorrelationId:string', 'FirmwareVersion:string', 'HsmInstance:string', 'HSMSerialNumber:string',
+  '_IsBillable:string', 'Location:string', 'Opcode:string', 'OperationName:string',
+  'OperationVersion:string', 'PartitionId:string', 'RebootCounter:string', '_ResourceId:string',
+  'ResultDescription:string', 'ResultType:string', 'SequenceNumber:string', 'SessionHandle:string',
+  'SessionType:string', 'SourceSystem:string', '_SubscriptionId:string', 'TenantId:string',
+  'Type:string', 'UserID:string',
+];
+
 const load = createRequire(path.join(path.resolve(process.argv[2] ?? '.'), 'here.js'));
 load('@kusto/language-service-next/bridge.min.js');
 load('@kusto/language-service-next/Kusto.Language.Bridge.min.js');
@@ -38,12 +50,15 @@ function* each(list) {
   for (let i = 0; i < list.Count; i += 1) yield list.getItem(i);
 }
 
-// The binder's view of a workspace: one table with these columns.
+// The binder's view of a workspace: the audit log with these columns, and the log of the hardware.
 function workspace(columns) {
-  const table = new Symbols.TableSymbol.$ctor7(
-    'CloudHsmServiceOperationAuditLogs', `(${columns.join(',')})`, '');
+  const table = (name, columns) => new Symbols.TableSymbol.$ctor7(name, `(${columns.join(',')})`, '');
+  const tables = [
+    table('CloudHsmServiceOperationAuditLogs', columns),
+    table('CloudHsmHardwareOperationAuditLogs', HARDWARE),
+  ];
   return GlobalState.Default.WithDatabase(
-    new Symbols.DatabaseSymbol.$ctor1('workspace', [table], false));
+    new Symbols.DatabaseSymbol.$ctor1('workspace', tables, false));
 }
 
 function ask(text, globals) {

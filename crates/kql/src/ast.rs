@@ -1,5 +1,7 @@
 //! The syntax tree, every node with its place.
 
+pub(crate) mod stages;
+
 use crate::diagnostics::Span;
 use crate::value::{Type, Value};
 
@@ -82,6 +84,8 @@ pub(crate) enum BinaryOp {
     Ge,
     /// `has`, `contains`, `=~` …: an entry of the table of string operators.
     Text(&'static crate::functions::text_ops::TextOp),
+    /// `column:"term"`, in `search`.
+    Term,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +108,7 @@ pub(crate) enum Source {
     /// A name, a call, a pipeline in parentheses, or a scalar.
     Expr(Expr),
     Union(UnionOp, Span),
+    Search(Box<stages::Search>, Span),
     Print(Vec<Column>),
     Range(Box<RangeSource>),
     Datatable {
@@ -158,6 +163,7 @@ pub(crate) enum OpKind {
     Union(UnionOp),
     Join(JoinOp),
     Serialize(Vec<Column>),
+    Stage(Box<stages::Stage>),
     /// `render` and `as`: nothing to do with the rows.
     Nothing,
 }

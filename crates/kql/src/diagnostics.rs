@@ -8,6 +8,8 @@ pub const UNSUPPORTED: &str = "KQL001";
 pub const TOO_COMPLEX: &str = "KQL002";
 /// A literal whose text does not denote a value of its type.
 pub const BAD_LITERAL: &str = "KQL003";
+/// A function of the rows before or after, where the order of the rows is not given.
+pub const NOT_SERIALIZED: &str = "KQL004";
 
 /// A place in the query text: bytes, as the lexer counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

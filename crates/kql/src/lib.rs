@@ -3,10 +3,12 @@
 mod aggregates;
 mod ast;
 mod bind;
+mod decimal;
 mod diagnostics;
 mod explain;
 mod functions;
 mod lexer;
+mod lints;
 mod needs;
 mod num;
 mod ops;
@@ -19,10 +21,11 @@ mod time;
 mod value;
 
 pub use diagnostics::{
-    BAD_LITERAL, Diagnostic, Diagnostics, Severity, Span, TOO_COMPLEX, UNSUPPORTED,
+    BAD_LITERAL, Diagnostic, Diagnostics, NOT_SERIALIZED, Severity, Span, TOO_COMPLEX, UNSUPPORTED,
 };
 pub use explain::{Stage, Stages};
-pub use needs::{Bounds, Texts, Wanted};
+pub use lints::{LINTS, lints};
+pub use needs::{Bounds, Test, Texts, Wanted};
 pub use outline::{ClockCall, Outline, OutlineOperator, outline};
 pub use plan::{Limits, Plan, Rows, RunError};
 pub use schema::{Catalog, Column, MemoryTables, Row, Scan, ScanError, Schema, Tables};
@@ -42,5 +45,27 @@ pub use value::{Decimal, Guid, Type, Value};
 /// engine does not run ([`Diagnostic::unsupported`]).
 pub fn bind(text: &str, catalog: &dyn Catalog, now: i64) -> Result<Plan, Diagnostics> {
     let statements = parser::parse(text).map_err(Diagnostics::new)?;
-    bind::bind(&statements, text, catalog, now)
+    bind::bind(&statements, text, catalog, now, &[])
+}
+
+/// Binds a query with parameters: names that stand for single values, which [`Plan::run_with`] gives. So a query that is
+/// asked again and again with other values is bound once.
+///
+/// ```
+/// # use kql::{MemoryTables, Type};
+/// let query = "print since = now() - start";
+/// assert!(kql::bind(query, &MemoryTables::new(), 0).is_err());
+/// assert!(kql::bind_with(query, &MemoryTables::new(), 0, &[("start", Type::Datetime)]).is_ok());
+/// ```
+///
+/// # Errors
+/// As [`bind`]. What has to be a constant cannot be a parameter.
+pub fn bind_with(
+    text: &str,
+    catalog: &dyn Catalog,
+    now: i64,
+    parameters: &[(&str, Type)],
+) -> Result<Plan, Diagnostics> {
+    let statements = parser::parse(text).map_err(Diagnostics::new)?;
+    bind::bind(&statements, text, catalog, now, parameters)
 }

@@ -3,9 +3,11 @@
 //! A table may leave out the rest. It need not: what it gives too much of is dropped by the operators anyway.
 
 use crate::ast::JoinKind;
-use crate::plan::{Comparison, Expr, Node, NodeId, Op, Subquery};
+use crate::plan::stages::{ExpandPlace, Part};
+use crate::plan::{Comparison, Expr, Node, NodeId, Op, RunState, Subquery};
 use crate::value::{Type, Value};
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// What a query needs of a table, see [`Tables::scan_for`](crate::Tables::scan_for).
@@ -17,6 +19,57 @@ pub struct Wanted {
     pub bounds: Vec<Bounds>,
     /// Rows whose text is none of these do not matter.
     pub texts: Vec<Texts>,
+    /// Rows for which any of these does not hold do not matter.
+    pub tests: Vec<Test>,
+}
+
+/// A condition on some columns of a row: any that is no [`Bounds`] and no [`Texts`], and depends on nothing but the row.
+/// It is the same in every run of a plan, so that a table may remember which of its rows it holds for.
+#[derive(Clone)]
+pub struct Test {
+    expr: Arc<Expr>,
+    id: usize,
+    /// Places of the columns that it looks at.
+    pub columns: Vec<usize>,
+    /// Where their values stand in the rows that the expression was made for.
+    places: Vec<usize>,
+}
+
+impl Test {
+    /// The same for the same condition in all runs of a plan, and for no other condition while the plan is kept.
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
+    /// What tells of values, given in the order of `columns`, whether the condition holds for a row of them.
+    pub fn check(&self) -> impl FnMut(&[Value]) -> bool + use<> {
+        let run = RunState::of_nothing();
+        let (expr, places) = (Arc::clone(&self.expr), self.places.clone());
+        let width = places.iter().max().map_or(0, |last| last + 1);
+        let mut row = vec![Value::Null; width];
+        move |values| {
+            for (place, value) in places.iter().zip(values) {
+                if let Some(cell) = row.get_mut(*place) {
+                    cell.clone_from(value);
+                }
+            }
+            expr.test(&row, &run)
+        }
+    }
+}
+
+impl PartialEq for Test {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.columns == other.columns
+    }
+}
+
+impl Eq for Test {}
+
+impl fmt::Debug for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Test").field("columns", &self.columns).finish_non_exhaustive()
+    }
 }
 
 /// What a string column has to be for a row to matter.
@@ -44,9 +97,8 @@ pub struct Bounds {
 pub(crate) struct Needs(HashMap<NodeId, Wanted>);
 
 impl Needs {
-    pub(crate) fn of(root: &Arc<Node>, subqueries: &[Subquery]) -> Self {
-        let mut walk =
-            Walk { order: Vec::new(), columns: HashMap::new(), conditions: HashMap::new() };
+    pub(crate) fn of(root: &Arc<Node>, subqueries: &[Subquery], params: &[Value]) -> Self {
+        let mut walk = Walk::new(params);
         // Every node after all that read it: what they need is known when its turn comes.
         walk.visit(root);
         walk.need_all(root);
@@ -61,11 +113,33 @@ impl Needs {
     }
 
     pub(crate) fn scan(&self, node: &Node) -> Option<&Wanted> {
-        self.0.get(&node.id())
+        self.by_id(node.id())
+    }
+
+    pub(crate) fn by_id(&self, node: NodeId) -> Option<&Wanted> {
+        self.0.get(&node)
+    }
+
+    /// Which rows the scans below `node` have to give when of its rows only those with these texts matter. Columns are not
+    /// said.
+    pub(crate) fn below(
+        node: &Arc<Node>,
+        texts: &[Texts],
+        params: &[Value],
+    ) -> HashMap<NodeId, Wanted> {
+        let mut walk = Walk::new(params);
+        walk.visit(node);
+        walk.agree(node, Conditions { texts: texts.to_vec(), ..Conditions::default() });
+        for node in std::mem::take(&mut walk.order).into_iter().rev() {
+            walk.pass_conditions(node);
+            walk.order.push(node);
+        }
+        walk.wanted()
     }
 }
 
 struct Walk<'a> {
+    params: &'a [Value],
     /// The nodes, inputs before those that read them.
     order: Vec<&'a Arc<Node>>,
     columns: HashMap<NodeId, Vec<bool>>,
@@ -78,9 +152,14 @@ struct Walk<'a> {
 struct Conditions {
     bounds: Vec<Bounds>,
     texts: Vec<Texts>,
+    tests: Vec<Test>,
 }
 
 impl<'a> Walk<'a> {
+    fn new(params: &'a [Value]) -> Self {
+        Self { params, order: Vec::new(), columns: HashMap::new(), conditions: HashMap::new() }
+    }
+
     fn visit(&mut self, node: &'a Arc<Node>) {
         if self.columns.contains_key(&node.id()) {
             return;
@@ -112,6 +191,16 @@ impl<'a> Walk<'a> {
 
     fn need_in(&mut self, node: &Node, expr: &Expr) {
         expr.columns(&mut |column| self.need(node, column));
+    }
+
+    /// Columns read from a text, the others as they are.
+    fn need_outer(&mut self, input: &Node, text: &Expr, needed: &[usize], places: &[Part]) {
+        self.need_in(input, text);
+        for place in needed.iter().filter_map(|at| places.get(*at)) {
+            if let Part::Outer(at) = place {
+                self.need(input, *at);
+            }
+        }
     }
 
     fn spread(&mut self) {
@@ -152,7 +241,9 @@ impl<'a> Walk<'a> {
                 self.need_each(input, needed);
                 self.need_in(input, &key.expr);
             }
-            Op::Take(input, _) => self.need_each(input, needed),
+            Op::Take(input, _) | Op::Serialize(input) | Op::Named(input, _) => {
+                self.need_each(input, needed);
+            }
             Op::Count(_) => {}
             Op::Join { kind, left, right, keys, right_columns } => {
                 for (a, b) in keys {
@@ -179,6 +270,25 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
+            Op::Window(input, window) => {
+                // The last column is the window's.
+                self.need_each(input, needed);
+                for expr in window.exprs() {
+                    self.need_in(input, expr);
+                }
+            }
+            Op::Expand(input, expand) => {
+                for (expr, _) in &expand.items {
+                    self.need_in(input, expr);
+                }
+                for at in needed.iter().filter_map(|at| expand.places.get(*at)) {
+                    if let ExpandPlace::Input(at) = at {
+                        self.need(input, *at);
+                    }
+                }
+            }
+            Op::Parse(input, parse) => self.need_outer(input, &parse.text, needed, &parse.places),
+            Op::ParseKv(input, parse) => self.need_outer(input, &parse.text, needed, &parse.places),
             // Whatever is not said to need less needs all.
             _ => {
                 for input in node.inputs() {
@@ -196,10 +306,12 @@ impl<'a> Walk<'a> {
                 self.conditions.insert(node.id(), own);
             }
             Op::Filter(input, test) => {
-                own.add(test, input);
+                own.add(test, input, self.params);
                 self.agree(input, own);
             }
-            Op::Sort(input, _) => self.agree(input, own),
+            Op::Sort(input, _) | Op::Serialize(input) | Op::Named(input, _) => {
+                self.agree(input, own);
+            }
             // Columns that are passed on as they are.
             Op::Project(input, exprs) => {
                 let passed = own.moved(|at| match exprs.get(at) {
@@ -237,9 +349,9 @@ impl<'a> Walk<'a> {
         scans
             .map(|node| {
                 let columns = self.columns.remove(&node.id()).unwrap_or_default();
-                let Conditions { bounds, texts } =
+                let Conditions { bounds, texts, tests } =
                     self.conditions.remove(&node.id()).unwrap_or_default();
-                (node.id(), Wanted { columns, bounds, texts })
+                (node.id(), Wanted { columns, bounds, texts, tests })
             })
             .collect()
     }
@@ -247,42 +359,59 @@ impl<'a> Walk<'a> {
 
 impl Conditions {
     /// Adds what a test says of columns and constants.
-    fn add(&mut self, test: &Expr, input: &Node) {
+    fn add(&mut self, test: &Expr, input: &Node, params: &[Value]) {
         let is =
             |column: usize, ty: Type| input.schema.columns.get(column).is_some_and(|c| c.ty == ty);
         match test {
             Expr::And(parts) => {
                 for part in parts {
-                    self.add(part, input);
+                    self.add(part, input, params);
                 }
+                return;
             }
             Expr::InTexts { left, texts, negated: false, folded: false } => {
                 if let Expr::Column(column) = **left
                     && is(column, Type::String)
                 {
                     self.texts.push(Texts { column, any_of: Arc::clone(texts) });
+                    return;
                 }
             }
             Expr::Compare { op, left, right } => {
-                let (column, op, constant) = match (&**left, &**right) {
-                    (Expr::Column(at), Expr::Const(value)) => (*at, *op, value),
-                    (Expr::Const(value), Expr::Column(at)) => (*at, op.turned(), value),
-                    _ => return,
+                let found = match (&**left, &**right) {
+                    (Expr::Column(at), side) => constant(side, params).map(|c| (*at, *op, c)),
+                    (side, Expr::Column(at)) => {
+                        constant(side, params).map(|c| (*at, op.turned(), c))
+                    }
+                    _ => None,
                 };
-                match constant {
-                    Value::Datetime(ticks) if is(column, Type::Datetime) => {
+                match found {
+                    Some((column, op, Value::Datetime(ticks))) if is(column, Type::Datetime) => {
                         if let Some((from, last)) = stretch(op, *ticks) {
                             self.narrow(Bounds { column, from, last });
+                            return;
                         }
                     }
-                    Value::String(text) if op == Comparison::Eq && is(column, Type::String) => {
+                    Some((column, Comparison::Eq, Value::String(text)))
+                        if is(column, Type::String) =>
+                    {
                         let any_of = Arc::new(HashSet::from([Arc::clone(text)]));
                         self.texts.push(Texts { column, any_of });
+                        return;
                     }
                     _ => {}
                 }
             }
             _ => {}
+        }
+        if test.is_of_row_alone() {
+            let mut columns = Vec::new();
+            test.columns(&mut |column| columns.push(column));
+            columns.sort_unstable();
+            columns.dedup();
+            let id = std::ptr::from_ref(test).addr();
+            let (expr, places) = (Arc::new(test.clone()), columns.clone());
+            self.tests.push(Test { expr, id, columns, places });
         }
     }
 
@@ -313,6 +442,7 @@ impl Conditions {
                 true
             })
         });
+        self.tests.retain(|known| other.tests.contains(known));
     }
 
     /// The same of the columns that are at another place in the input.
@@ -328,7 +458,22 @@ impl Conditions {
                 moved.texts.push(Texts { column, any_of: Arc::clone(&texts.any_of) });
             }
         }
+        for test in &self.tests {
+            let columns: Option<Vec<usize>> = test.columns.iter().map(|at| place(*at)).collect();
+            if let Some(columns) = columns {
+                moved.tests.push(Test { columns, ..test.clone() });
+            }
+        }
         moved
+    }
+}
+
+/// The value of a constant or of a parameter.
+fn constant<'e>(expr: &'e Expr, params: &'e [Value]) -> Option<&'e Value> {
+    match expr {
+        Expr::Const(value) => Some(value),
+        Expr::Param(at) => params.get(*at),
+        _ => None,
     }
 }
 

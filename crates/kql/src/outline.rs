@@ -302,6 +302,19 @@ impl<'a> Reader<'a> {
             {
                 self.operands(at + 1, self.word(at) == Some("union"), &mut seen, &mut names);
             }
+            if self.word(at) == Some("as")
+                && self.is(at.saturating_sub(1), "|")
+                && let Some((name, _)) = self.name(self.after_options(at + 1))
+            {
+                // A name for the rows so far.
+                own.insert(name);
+            }
+            if self.word(at) == Some("search") && (starts || self.is(at.saturating_sub(1), "|")) {
+                let place = self.after_options(at + 1);
+                if self.word(place) == Some("in") && self.is(place + 1, "(") {
+                    self.operands(place + 2, true, &mut seen, &mut names);
+                }
+            }
             if self.is(at, ":")
                 && let Some(at) = at.checked_sub(1)
                 && let Some((name, _)) = self.name(at)
@@ -315,6 +328,15 @@ impl<'a> Reader<'a> {
         names.into_iter().filter(|n| !own.contains(n) && !operator(n)).map(str::to_owned).collect()
     }
 
+    /// The place after `kind=inner`, `hint.strategy=broadcast`.
+    fn after_options(&self, from: usize) -> usize {
+        let mut at = from;
+        while self.word(at).is_some() && (self.is(at + 1, "=") || self.is(at + 1, ".")) {
+            at += if self.is(at + 1, ".") { 5 } else { 3 };
+        }
+        at
+    }
+
     /// The tables after `join`, `lookup` or `union`; the places already seen are not seen again.
     fn operands(
         &self,
@@ -323,11 +345,7 @@ impl<'a> Reader<'a> {
         seen: &mut HashSet<usize>,
         names: &mut BTreeSet<&'a str>,
     ) {
-        let mut at = from;
-        // `kind=inner`, `hint.strategy=broadcast`.
-        while self.word(at).is_some() && (self.is(at + 1, "=") || self.is(at + 1, ".")) {
-            at += if self.is(at + 1, ".") { 5 } else { 3 };
-        }
+        let mut at = self.after_options(from);
         while seen.insert(at) {
             let inside = self.is(at, "(");
             if let Some((name, next)) = self.name(if inside { at + 1 } else { at })

@@ -1,14 +1,16 @@
 //! A bound query: what to compute, and how it is run.
 
+pub(crate) mod stages;
+
 use crate::aggregates::Factory;
 use crate::ast::JoinKind;
 use crate::diagnostics::Span;
 use crate::explain::Stages;
 use crate::functions::Eval;
 use crate::functions::text_ops::fold;
-use crate::needs::{Needs, Wanted};
+use crate::needs::{Needs, Texts, Wanted};
 use crate::ops;
-use crate::schema::{Row, ScanError, Schema, Tables};
+use crate::schema::{Catalog, Row, Scan, ScanError, Schema, Tables};
 use crate::value::{Key, Type, Value};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -26,6 +28,8 @@ pub(crate) enum Expr {
     Column(usize),
     /// The value of a subquery.
     Cell(usize),
+    /// The value of a parameter: known when the query is run, not when it is bound.
+    Param(usize),
     Call(Eval, Vec<Expr>),
     /// Of two values of one type that has an order: text, datetimes, timespans, integers.
     Compare {
@@ -105,7 +109,7 @@ impl Expr {
     pub(crate) fn columns(&self, found: &mut dyn FnMut(usize)) {
         match self {
             Self::Column(at) => found(*at),
-            Self::Const(_) | Self::Cell(_) => {}
+            Self::Const(_) | Self::Cell(_) | Self::Param(_) => {}
             Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) => {
                 for part in parts {
                     part.columns(found);
@@ -119,8 +123,21 @@ impl Expr {
         }
     }
 
+    /// Whether the value depends on a row and nothing else: the same for equal rows, in any run.
+    pub(crate) fn is_of_row_alone(&self) -> bool {
+        match self {
+            Self::Column(_) | Self::Const(_) => true,
+            Self::Cell(_) | Self::Param(_) | Self::InCell { .. } => false,
+            // What needs no argument may give another value each time.
+            Self::Call(_, parts) => !parts.is_empty() && parts.iter().all(Self::is_of_row_alone),
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_of_row_alone),
+            Self::Compare { left, right, .. } => left.is_of_row_alone() && right.is_of_row_alone(),
+            Self::InTexts { left, .. } => left.is_of_row_alone(),
+        }
+    }
+
     /// The value, without a copy where the row or the query has it.
-    fn look<'r>(&'r self, row: &'r [Value], run: &RunState<'_>) -> Cow<'r, Value> {
+    pub(crate) fn look<'r>(&'r self, row: &'r [Value], run: &RunState<'_>) -> Cow<'r, Value> {
         match self {
             Self::Const(value) => Cow::Borrowed(value),
             Self::Column(at) => row.get(*at).map_or(Cow::Owned(Value::Null), Cow::Borrowed),
@@ -133,6 +150,7 @@ impl Expr {
             Self::Const(value) => value.clone(),
             Self::Column(at) => row.get(*at).cloned().unwrap_or(Value::Null),
             Self::Cell(at) => run.cell(*at).map_or(Value::Null, |cell| cell.scalar.clone()),
+            Self::Param(at) => run.params.get(*at).cloned().unwrap_or(Value::Null),
             Self::Call(eval, args) => match args.as_slice() {
                 [Self::Column(at)] => eval(row.get(*at).map(slice::from_ref).unwrap_or_default()),
                 [a] => eval(&[a.eval(row, run)]),
@@ -189,13 +207,19 @@ pub(crate) struct Node {
     pub(crate) span: Span,
     /// Operators below, to bound recursion.
     pub(crate) depth: usize,
+    /// Operators below, each as often as it is read, to bound work.
+    pub(crate) weight: usize,
+    /// Its rows have an order that window functions may rely on.
+    pub(crate) ordered: bool,
+    /// Some of its rows are a part's, see [`Op::Part`].
+    pub(crate) in_part: bool,
 }
 
 impl Node {
     /// What it works on, in the order of the text.
     pub(crate) fn inputs(&self) -> Vec<&Arc<Node>> {
         match &self.op {
-            Op::Scan(_) | Op::Rows(_) | Op::Range { .. } => Vec::new(),
+            Op::Scan(_) | Op::Rows(_) | Op::Range { .. } | Op::Part => Vec::new(),
             Op::Filter(input, _)
             | Op::Project(input, _)
             | Op::Summarize { input, .. }
@@ -204,7 +228,15 @@ impl Node {
             | Op::Top(input, ..)
             | Op::Take(input, _)
             | Op::Count(input)
-            | Op::Materialize(input) => vec![input],
+            | Op::Materialize(input)
+            | Op::Serialize(input)
+            | Op::Named(input, _)
+            | Op::Window(input, _)
+            | Op::Expand(input, _)
+            | Op::Parse(input, _)
+            | Op::ParseKv(input, _)
+            | Op::TopNested(input, _) => vec![input],
+            Op::Apply(apply) => vec![&apply.input, &apply.body],
             Op::Join { left, right, .. } => vec![left, right],
             Op::Union { inputs, .. } => inputs.iter().map(|(node, _)| node).collect(),
         }
@@ -259,6 +291,19 @@ pub(crate) enum Op {
         inputs: Vec<(Arc<Node>, Vec<Option<usize>>)>,
         sources: Option<Vec<String>>,
     },
+    /// The same rows, in an order that window functions may rely on.
+    Serialize(Arc<Node>),
+    /// The same rows under a name of their own.
+    Named(Arc<Node>, String),
+    /// The same rows with a column more.
+    Window(Arc<Node>, stages::Window),
+    Expand(Arc<Node>, stages::Expand),
+    Parse(Arc<Node>, stages::Parse),
+    ParseKv(Arc<Node>, stages::ParseKv),
+    TopNested(Arc<Node>, stages::TopNested),
+    /// Rows that [`Op::Apply`] lends.
+    Part,
+    Apply(stages::Apply),
 }
 
 /// An aggregate of `summarize`.
@@ -387,6 +432,10 @@ pub(crate) struct CellValue {
     folded: HashSet<Key>,
 }
 
+/// What scans were to read before a join asked for less.
+#[must_use]
+pub(crate) struct Narrowing(Vec<(NodeId, Option<Wanted>)>);
+
 /// What the operators of one run share.
 pub(crate) struct RunState<'a> {
     pub(crate) tables: &'a dyn Tables,
@@ -396,9 +445,14 @@ pub(crate) struct RunState<'a> {
     work: Cell<usize>,
     cells: Vec<OnceCell<CellValue>>,
     materialized: RefCell<HashMap<NodeId, Rc<Vec<Row>>>>,
+    /// The rows that are lent to [`Op::Part`]s.
+    parts: RefCell<HashMap<NodeId, Rc<Vec<Row>>>>,
     /// Rows that each node gave, where somebody asked.
     counts: Option<RefCell<HashMap<NodeId, u64>>>,
-    pub(crate) needs: &'a Needs,
+    needs: Arc<Needs>,
+    /// Needs of the scans below a join's right side, while that is read for a few keys only.
+    narrowed: RefCell<HashMap<NodeId, Wanted>>,
+    params: Vec<Value>,
 }
 
 impl<'a> RunState<'a> {
@@ -406,7 +460,8 @@ impl<'a> RunState<'a> {
         tables: &'a dyn Tables,
         limits: Limits,
         cells: usize,
-        needs: &'a Needs,
+        needs: Arc<Needs>,
+        params: Vec<Value>,
         counted: bool,
     ) -> Self {
         let cells = std::iter::repeat_with(OnceCell::new).take(cells).collect();
@@ -418,9 +473,17 @@ impl<'a> RunState<'a> {
             work: Cell::new(0),
             cells,
             materialized: RefCell::default(),
+            parts: RefCell::default(),
             counts: counted.then(RefCell::default),
             needs,
+            narrowed: RefCell::default(),
+            params,
         }
+    }
+
+    /// What an expression is computed with that reads neither tables nor parameters.
+    pub(crate) fn of_nothing() -> Self {
+        Self::new(&NoTables, Limits::default(), 0, Arc::default(), Vec::new(), false)
     }
 
     fn cell(&self, at: usize) -> Option<&CellValue> {
@@ -462,6 +525,45 @@ impl<'a> RunState<'a> {
         rows
     }
 
+    /// Lends rows to a part until others are.
+    pub(crate) fn lend(&self, part: NodeId, rows: Vec<Row>) {
+        self.parts.borrow_mut().insert(part, Rc::new(rows));
+    }
+
+    pub(crate) fn lent(&self, part: NodeId) -> Rc<Vec<Row>> {
+        self.parts.borrow().get(&part).cloned().unwrap_or_default()
+    }
+
+    /// What a scan is to read.
+    pub(crate) fn wanted<T>(&self, node: &Node, read: impl FnOnce(Option<&Wanted>) -> T) -> T {
+        match self.narrowed.borrow().get(&node.id()) {
+            Some(wanted) => read(Some(wanted)),
+            None => read(self.needs.scan(node)),
+        }
+    }
+
+    /// What the scans below `node` are to read when of its rows only those with these texts matter.
+    pub(crate) fn narrow(&self, node: &Arc<Node>, texts: &[Texts]) -> Narrowing {
+        let mut all = Needs::below(node, texts, &self.params);
+        for (id, wanted) in &mut all {
+            let known = self.needs.by_id(*id);
+            wanted.columns = known.map(|known| known.columns.clone()).unwrap_or_default();
+        }
+        let mut narrowed = self.narrowed.borrow_mut();
+        Narrowing(all.into_iter().map(|(id, wanted)| (id, narrowed.insert(id, wanted))).collect())
+    }
+
+    /// Takes a narrowing back.
+    pub(crate) fn widen(&self, Narrowing(before): Narrowing) {
+        let mut narrowed = self.narrowed.borrow_mut();
+        for (id, wanted) in before {
+            match wanted {
+                Some(wanted) => narrowed.insert(id, wanted),
+                None => narrowed.remove(&id),
+            };
+        }
+    }
+
     /// Counts what `operator` holds from now on.
     pub(crate) fn hold(
         &self,
@@ -481,6 +583,21 @@ impl<'a> RunState<'a> {
     }
 }
 
+/// Constants need none.
+struct NoTables;
+
+impl Catalog for NoTables {
+    fn schema(&self, _: &str) -> Option<Schema> {
+        None
+    }
+}
+
+impl Tables for NoTables {
+    fn scan(&self, _: &str) -> Scan<'_> {
+        Box::new(std::iter::empty())
+    }
+}
+
 /// The size of a row, for [`RunState::hold`].
 pub(crate) fn row_size(row: &[Value]) -> usize {
     row.iter().map(Value::size).fold(size_of::<Row>(), usize::saturating_add)
@@ -492,7 +609,10 @@ pub struct Plan {
     pub(crate) tables: Vec<String>,
     pub(crate) subqueries: Vec<Subquery>,
     pub(crate) limits: Limits,
-    pub(crate) needs: Needs,
+    /// The types of its parameters.
+    pub(crate) params: Vec<Type>,
+    /// What scans need, whatever the parameters are.
+    pub(crate) needs: Arc<Needs>,
 }
 
 impl fmt::Debug for Plan {
@@ -543,7 +663,29 @@ impl Plan {
     /// The rows of the result. Rows are read as the iterator is asked for them; subqueries
     /// (`toscalar(…)`, `in (Table | …)`) run at its first step. After an error there are no more rows.
     pub fn run<'a>(&'a self, tables: &'a dyn Tables) -> Rows<'a> {
-        self.start(tables, false).1
+        self.start(tables, Vec::new(), false).1
+    }
+
+    /// The rows of the result of a plan with parameters, see [`bind_with`](crate::bind_with): their values in the order in
+    /// which they were named. One of another type, or missing, is null.
+    ///
+    /// ```
+    /// use kql::{MemoryTables, Type, Value};
+    ///
+    /// let tables = MemoryTables::new();
+    /// let query = "range n from 1 to 10 step 1 | where n > least | count";
+    /// let plan = kql::bind_with(query, &tables, 0, &[("least", Type::Long)]).unwrap();
+    /// for (least, count) in [(3, 7), (8, 2)] {
+    ///     let rows: Vec<_> = plan.run_with(&tables, &[Value::Long(least)]).flatten().collect();
+    ///     assert_eq!(rows, [[Value::Long(count)]]);
+    /// }
+    /// ```
+    pub fn run_with<'a>(&'a self, tables: &'a dyn Tables, values: &[Value]) -> Rows<'a> {
+        let params = self.params.iter().enumerate().map(|(at, ty)| match values.get(at) {
+            Some(value) if value.ty() == Some(*ty) => value.clone(),
+            _ => ty.missing(),
+        });
+        self.start(tables, params.collect(), false).1
     }
 
     /// The rows of the result, and what will tell, once they have been read, how many rows each operator gave.
@@ -558,13 +700,22 @@ impl Plan {
     /// assert_eq!(counts, [10, 3, 2]);
     /// ```
     pub fn explain<'a>(&'a self, tables: &'a dyn Tables) -> (Rows<'a>, Stages<'a>) {
-        let (state, rows) = self.start(tables, true);
+        let (state, rows) = self.start(tables, Vec::new(), true);
         (rows, Stages::new(self, state))
     }
 
-    fn start<'a>(&'a self, tables: &'a dyn Tables, counted: bool) -> (Rc<RunState<'a>>, Rows<'a>) {
+    fn start<'a>(
+        &'a self,
+        tables: &'a dyn Tables,
+        params: Vec<Value>,
+        counted: bool,
+    ) -> (Rc<RunState<'a>>, Rows<'a>) {
         let cells = self.subqueries.len();
-        let state = Rc::new(RunState::new(tables, self.limits, cells, &self.needs, counted));
+        let needs = match params.as_slice() {
+            [] => Arc::clone(&self.needs),
+            params => Arc::new(Needs::of(&self.root, &self.subqueries, params)),
+        };
+        let state = Rc::new(RunState::new(tables, self.limits, cells, needs, params, counted));
         let shared = Rc::clone(&state);
         let mut opened: Option<Rows<'a>> = None;
         let mut failed = false;

@@ -86,6 +86,12 @@ pub trait Tables: Catalog {
         let _ = wanted;
         self.scan(table)
     }
+
+    /// Whether rows of a few texts are found without looking at the others. A join then asks for the rows of its keys
+    /// only, key by key where that is enough.
+    fn seeks(&self) -> bool {
+        false
+    }
 }
 
 /// Tables held in memory.

@@ -1,5 +1,6 @@
 //! Types and values, their order, their equality and their text.
 
+pub use crate::decimal::Decimal;
 use crate::num;
 use crate::time;
 use serde_json::Value as Json;
@@ -87,17 +88,6 @@ impl fmt::Display for Type {
     }
 }
 
-/// A decimal number: `digits / 10^scale`. Rare, so it is kept elsewhere: every value of every row is as large as
-/// the largest kind.
-#[derive(Clone, Debug)]
-pub struct Decimal(Arc<Parts>);
-
-#[derive(Clone, Copy, Debug)]
-struct Parts {
-    digits: i128,
-    scale: u32,
-}
-
 /// 128 bits, big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Guid([u8; 16]);
@@ -111,62 +101,6 @@ impl From<u128> for Guid {
 impl From<Guid> for u128 {
     fn from(guid: Guid) -> Self {
         Self::from_be_bytes(guid.0)
-    }
-}
-
-impl Decimal {
-    /// Reads `12`, `-0.5`, `1.50`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let fraction = fraction.trim_end_matches('0');
-        let plain = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
-        let unsigned = whole.strip_prefix(['-', '+']).unwrap_or(whole);
-        if !plain(fraction) || !plain(unsigned) || unsigned.is_empty() {
-            return None;
-        }
-        let digits = format!("{whole}{fraction}").parse().ok()?;
-        Some(Self::of(digits, u32::try_from(fraction.len()).ok()?))
-    }
-
-    fn of(digits: i128, scale: u32) -> Self {
-        Self(Arc::new(Parts { digits, scale }))
-    }
-
-    pub(crate) fn from_long(value: i64) -> Self {
-        Self::of(i128::from(value), 0)
-    }
-
-    pub(crate) fn to_real(&self) -> f64 {
-        self.to_string().parse().unwrap_or(num::wide_to_real(self.0.digits))
-    }
-
-    fn compare(&self, other: &Self) -> Ordering {
-        let scale = self.0.scale.max(other.0.scale);
-        let up =
-            |d: Parts| 10_i128.checked_pow(scale - d.scale).and_then(|p| d.digits.checked_mul(p));
-        match (up(*self.0), up(*other.0)) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            _ => self.to_real().total_cmp(&other.to_real()),
-        }
-    }
-}
-
-impl PartialEq for Decimal {
-    fn eq(&self, other: &Self) -> bool {
-        self.compare(other) == Ordering::Equal
-    }
-}
-
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { digits, scale } = *self.0;
-        let sign = if digits < 0 { "-" } else { "" };
-        let scale = usize::try_from(scale).unwrap_or(0);
-        let digits = format!("{:0>width$}", digits.unsigned_abs(), width = scale + 1);
-        let (whole, fraction) =
-            digits.split_at_checked(digits.len() - scale).unwrap_or((&digits, ""));
-        let dot = if fraction.is_empty() { "" } else { "." };
-        write!(f, "{sign}{whole}{dot}{fraction}")
     }
 }
 
@@ -314,12 +248,12 @@ impl Value {
                 a.cmp(b)
             }
             (Self::Guid(a), Self::Guid(b)) => a.cmp(b),
-            (Self::Decimal(a), Self::Decimal(b)) => a.compare(b),
+            (Self::Decimal(a), Self::Decimal(b)) => a.order(b),
             (Self::Decimal(a), b) if b.as_long().is_some() => {
-                a.compare(&Decimal::from_long(b.as_long().unwrap_or(0)))
+                a.order(&Decimal::from_long(b.as_long().unwrap_or(0)))
             }
             (a, Self::Decimal(b)) if a.as_long().is_some() => {
-                Decimal::from_long(a.as_long().unwrap_or(0)).compare(b)
+                Decimal::from_long(a.as_long().unwrap_or(0)).order(b)
             }
             (a, b) => match (a.as_long(), b.as_long(), a.as_real(), b.as_real()) {
                 (Some(a), Some(b), ..) => a.cmp(&b),

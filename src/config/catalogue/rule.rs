@@ -40,6 +40,13 @@ pub(crate) static RULE: Section = Section {
             about: "KQL. Without `window` it returns one row for each record, with `TimeGenerated`; `window_start` and `window_end` are there to be used.",
         },
         Key {
+            name: "parameters",
+            shape: Shape::Values,
+            default: Fallback::Nothing,
+            example: "{ opens = 07:30:00 }",
+            about: "Values that stand before the query as constants, by name: strings, numbers, `true` and `false`, dates (`datetime`), times of day (`timespan`), and lists (`dynamic`). Of a preset, those that are named here get another value; docs/rules.md lists what each preset has.",
+        },
+        Key {
             name: "exclude",
             shape: Shape::Text(&Format::Kql),
             default: Fallback::Nothing,

@@ -3,10 +3,12 @@
 use super::{Reader, Section, wrong_type};
 use crate::config::problem::{Fault, Setting, nearest, shown};
 use crate::config::text::{Text, list};
+use crate::watch::parameters::{Parameter, ParameterError, check_name};
 use crate::watch::severity::Severity;
 use serde_json::{Map, Number, Value as Json};
 use std::str::FromStr as _;
 use toml::Spanned;
+use toml::Value as Toml;
 use toml::de::{DeTable, DeValue};
 
 impl Reader<'_> {
@@ -85,6 +87,36 @@ impl Reader<'_> {
         found
     }
 
+    /// A table with a parameter for each name. A text may be kept elsewhere.
+    pub(in crate::config) fn parameters(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &'static str,
+    ) -> Vec<(String, Setting, Parameter)> {
+        let mut found = Vec::new();
+        let such = format!("such as `{key} = {{ threshold = 20 }}`");
+        let Some(table) = self.own_table(section, key, &such) else { return found };
+        for (word, value) in table {
+            let name = word.get_ref().to_string();
+            let setting = self.named(key, Some(&name), word.span().start);
+            let fault = |error: ParameterError| Fault::new(error.to_string());
+            if self.report.check(&setting, check_name(&name).map_err(fault)).is_none() {
+                continue;
+            }
+            let value = if value.get_ref().is_table() {
+                let label = setting.label.trim_matches('`').to_owned();
+                self.text(section.of, &label, value).map(|text| Toml::String(text.value))
+            } else {
+                self.report.check(&setting, toml_value(value.get_ref()))
+            };
+            let parameter = value.and_then(|value| {
+                self.report.check(&setting, Parameter::of(&value).map_err(fault))
+            });
+            found.extend(parameter.map(|parameter| (name, setting, parameter)));
+        }
+        found
+    }
+
     /// `[receiver.key]`, or the same on one line.
     fn own_table<'t>(
         &mut self,
@@ -111,6 +143,29 @@ impl Reader<'_> {
 
 fn quoted(name: &str) -> String {
     shown(name).map_or_else(|| "a key of it".to_owned(), |name| format!("`{name}`"))
+}
+
+/// A value as it is outside of its document.
+fn toml_value(value: &DeValue<'_>) -> Result<Toml, Fault> {
+    Ok(match value {
+        DeValue::String(text) => Toml::String(text.to_string()),
+        DeValue::Integer(integer) => {
+            let parsed = i64::from_str_radix(integer.as_str(), integer.radix());
+            Toml::Integer(parsed.map_err(|_| Fault::new("an integer that is too large"))?)
+        }
+        DeValue::Float(float) => {
+            let parsed = float.as_str().parse().map_err(|_| Fault::new("a float that is none"));
+            Toml::Float(parsed?)
+        }
+        DeValue::Boolean(value) => Toml::Boolean(*value),
+        DeValue::Datetime(when) => Toml::Datetime(*when),
+        DeValue::Array(items) => {
+            let items: Result<Vec<Toml>, Fault> =
+                items.iter().map(|item| toml_value(item.get_ref())).collect();
+            Toml::Array(items?)
+        }
+        DeValue::Table(_) => Toml::Table(toml::Table::new()),
+    })
 }
 
 /// A value of TOML as one of JSON.

@@ -13,6 +13,7 @@ fn shipped() -> Known {
     let presets = crate::watch::presets::all();
     Known {
         preset_ids: presets.iter().map(|preset| preset.spec.id.clone()).collect(),
+        parameters: crate::watch::presets::parameters(),
         sets: crate::watch::presets::sets(),
     }
 }

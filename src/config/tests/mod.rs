@@ -14,6 +14,7 @@ mod world;
 mod written;
 
 use super::*;
+use crate::watch::parameters::{Parameter, Parameters};
 use world::World;
 
 /// Reads `hsmwatch.toml` with this text. What is good, an editor takes too: so every good configuration of these tests goes
@@ -45,6 +46,13 @@ fn known() -> Known {
     let all = ids(&["login-session", "user-change", "key-create", "key-delete", "login-burst"]);
     Known {
         preset_ids: all.clone(),
+        parameters: BTreeMap::from([(
+            "login-burst".to_owned(),
+            Parameters::from([
+                ("threshold".to_owned(), Parameter::Whole(20)),
+                ("opens".to_owned(), Parameter::Clock(0)),
+            ]),
+        )]),
         sets: BTreeMap::from([("tutorial".to_owned(), tutorial), ("all".to_owned(), all)]),
     }
 }

@@ -161,7 +161,7 @@ fn every_key_is_explained() {
             assert_eq!(definition["additionalProperties"], false, "{name}");
         }
     }
-    assert_eq!(keys, 14 + 5 + 5 + 38 + 22);
+    assert_eq!(keys, 14 + 5 + 5 + 38 + 23);
     for (section, key) in [("receiver", "url"), ("receiver", "secret"), ("state", "account_key")] {
         let about = schema["definitions"][section]["properties"][key]["description"].as_str();
         assert!(about.unwrap().contains("A secret: write { env"), "{key}");

@@ -91,7 +91,7 @@ fn state(
         // An absence rule says so itself.
         Some(since) => {
             let settling = now - head.started_at < SETTLING;
-            (State::Waiting { since }, !settling && watch.over_nothing.is_empty())
+            (State::Waiting { since }, !settling && watch.awaits_data())
         }
         None => (State::Fine, false),
     }

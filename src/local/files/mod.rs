@@ -9,6 +9,7 @@
 //! Files may grow and come and go. Each is read once when it changed, to learn which columns it uses and which time it
 //! covers; a later question reads only files that can answer it.
 
+pub mod archive;
 mod cell;
 mod reader;
 mod report;
@@ -72,6 +73,9 @@ pub struct LogFiles {
     known: Mutex<BTreeMap<PathBuf, Arc<Known>>>,
 }
 
+/// A file, and its name for people.
+pub type Named = (PathBuf, String);
+
 /// A file as it was when it was last looked through.
 #[derive(Debug)]
 struct Known {
@@ -133,6 +137,16 @@ impl LogFiles {
             files.push(OneFile { path, name, known });
         }
         Ok(Snapshot { files, drift, report, fresh })
+    }
+
+    /// The matching files with their names for people, sorted, and the patterns that match none.
+    pub fn list(&self) -> Result<(Vec<Named>, Vec<String>), FilesError> {
+        let (paths, unmatched) = self.find()?;
+        let named = |path: PathBuf| {
+            let name = self.shown(&path);
+            (path, name)
+        };
+        Ok((paths.into_iter().map(named).collect(), unmatched))
     }
 
     /// The matching files, sorted, and the patterns that match none.

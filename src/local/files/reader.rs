@@ -130,6 +130,35 @@ impl Reader {
         Ok(Self { shape, packed, done: false })
     }
 
+    /// One line of a file of lines, of which it is this one; `whole` where its end was found.
+    pub(super) fn of_line(text: &[u8], line: u64, whole: bool) -> Self {
+        let mut head = text.to_vec();
+        if whole {
+            head.push(b'\n');
+        }
+        let source = Source {
+            head: Cursor::new(head),
+            error: None,
+            rest: Box::new(io::empty()),
+            ended: false,
+            allowed: usize::MAX,
+        };
+        let (source, line) = (BufReader::new(source), line.saturating_sub(1));
+        let shape = Shape::Lines { source, line, buffer: Vec::new(), inner: None };
+        Self { shape, packed: false, done: false }
+    }
+
+    /// The bytes of a file that has records in lines, unpacked, and whether they were packed; any other reader as it is.
+    pub(super) fn into_lines(self) -> Result<(impl BufRead + Send, bool), Box<Self>> {
+        match self.shape {
+            Shape::Lines { source, line: 0, inner: None, .. } => Ok((source, self.packed)),
+            shape => Err(Box::new(Self { shape, ..self })),
+        }
+    }
+
+    /// What is said of packed data that cannot be read on.
+    pub(super) const DAMAGED: &str = "the packed data is damaged or cut off: its rest is not read";
+
     /// The next record. After an error nothing comes.
     pub(super) fn next(&mut self) -> Option<io::Result<Item>> {
         if self.done {
@@ -143,8 +172,7 @@ impl Reader {
         match next {
             Some(Err(_)) if self.packed => {
                 self.done = true;
-                let why = "the packed data is damaged or cut off: its rest is not read";
-                Some(Ok(Item::Bad(0, why.to_owned())))
+                Some(Ok(Item::Bad(0, Self::DAMAGED.to_owned())))
             }
             Some(Ok(item)) => Some(Ok(item)),
             ended => {

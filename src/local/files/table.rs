@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 /// The table of Cloud HSM's service operations.
 pub const TABLE: &str = "CloudHsmServiceOperationAuditLogs";
 /// Its category in a diagnostic setting.
-const CATEGORY: &str = "HsmServiceOperations";
+pub(super) const CATEGORY: &str = "HsmServiceOperations";
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,53 @@ const ENVELOPE: [&str; 8] = [
     "tablename",
 ];
 
+/// What a field of a record is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A column, by its place in [`COLUMNS`].
+    Column(usize),
+    /// What tells the record's category.
+    Category,
+    /// The object with further fields.
+    Properties,
+    /// Of the envelope, and no column.
+    Envelope,
+    /// What may hold records itself.
+    Wrap,
+    /// None of these.
+    Unknown,
+}
+
+/// See [`Place`].
+pub(super) fn place_of(name: &str) -> Place {
+    let plain = plain_name(name);
+    match plain.as_str() {
+        _ if name.eq_ignore_ascii_case("records") || name.eq_ignore_ascii_case("tables") => {
+            Place::Wrap
+        }
+        _ if name.eq_ignore_ascii_case("category") => Place::Category,
+        "properties" => Place::Properties,
+        plain => match place(plain) {
+            Some(at) => Place::Column(at),
+            None if ENVELOPE.contains(&plain) => Place::Envelope,
+            None => Place::Unknown,
+        },
+    }
+}
+
+/// The drift that a column is a sign of.
+pub(super) fn drift_of(column: usize) -> Drift {
+    Drift(COLUMNS.get(column).map_or(0, |c| c.drift))
+}
+
+/// A resource id as the table has it, and the subscription that it names.
+pub(super) fn resource(id: &str) -> (String, Option<String>) {
+    let id = id.to_ascii_lowercase();
+    let rest = id.strip_prefix("/subscriptions/");
+    let subscription = rest.and_then(|rest| rest.split('/').next()).map(str::to_owned);
+    (id, subscription)
+}
+
 /// Makes a row of a record's fields: the columns of the table, or the envelope in which a diagnostic setting wraps them,
 /// in any letter case and with or without underscores. `ignored` takes the names that are no column.
 pub(super) fn record(
@@ -219,9 +266,8 @@ fn finish(values: &mut [Value]) {
     for (column, value) in COLUMNS.iter().zip(&mut *values) {
         match (column.name, &*value) {
             ("_ResourceId", Value::String(id)) => {
-                let id = id.to_ascii_lowercase();
-                let rest = id.strip_prefix("/subscriptions/");
-                subscription = rest.and_then(|rest| rest.split('/').next()).map(Value::string);
+                let (id, of) = resource(id);
+                subscription = of.map(Value::string);
                 *value = Value::string(id);
             }
             ("Type", _) => *value = Value::string(TABLE),

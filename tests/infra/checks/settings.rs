@@ -176,6 +176,7 @@ fn values(scenario: &Scenario, settings: &Map<String, Value>, say: &mut dyn FnMu
 
 fn known() -> Known {
     Known {
+        parameters: presets::parameters(),
         preset_ids: presets::all().iter().map(|preset| preset.spec.id.clone()).collect(),
         sets: presets::sets(),
     }

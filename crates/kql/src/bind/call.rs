@@ -32,6 +32,7 @@ fn fits(takes: Takes, ty: Type) -> bool {
         }
         Takes::Is(Type::Long) | Takes::Integer => ty.is_integer(),
         Takes::Is(Type::Real) => matches!(ty, Type::Int | Type::Long | Type::Real),
+        Takes::Bag => ty == Type::Dynamic,
         Takes::Is(wanted) => wanted == ty,
         Takes::Scalar | Takes::Common | Takes::CommonOrDynamic => true,
         Takes::Number => ty.is_number(),
@@ -46,6 +47,7 @@ fn misfit(takes: Takes) -> (&'static str, String) {
         Takes::Is(Type::Dynamic) => {
             ("KS234", "The expression value must be a dynamic array or bag".to_owned())
         }
+        Takes::Bag => ("KS235", "The expression must be a dynamic bag".to_owned()),
         Takes::Is(ty) => ("KS107", format!("A value of type {ty} expected")),
         Takes::Number => ("KS137", "The expression value must be a number".to_owned()),
         Takes::Integer => ("KS134", "The expression value must be an integer".to_owned()),
@@ -102,6 +104,9 @@ impl Binder<'_> {
                 }
             };
         }
+        if super::window::is_window(&name.name) {
+            return self.window(name, args, span, place);
+        }
         match name.name.as_str() {
             "toscalar" => return self.toscalar(name, args),
             "column_ifexists" | "columnifexists" => return self.column_ifexists(name, args, place),
@@ -147,9 +152,7 @@ impl Binder<'_> {
 
     fn unknown_function(&mut self, name: &Ident) {
         let text = &name.name;
-        if known::is_function(text)
-            || matches!(text.as_str(), "row_number" | "prev" | "next" | "materialize")
-        {
+        if known::is_function(text) || text == "materialize" {
             self.unsupported(name.span, &format!("function `{text}`"));
         } else if known::is_aggregate(text) {
             self.unsupported(name.span, &format!("aggregate function `{text}`"));
@@ -165,7 +168,13 @@ impl Binder<'_> {
         }
     }
 
-    fn arity(&mut self, name: &Ident, count: usize, min: usize, max: usize) -> Option<()> {
+    pub(super) fn arity(
+        &mut self,
+        name: &Ident,
+        count: usize,
+        min: usize,
+        max: usize,
+    ) -> Option<()> {
         if (min..=max).contains(&count) {
             return Some(());
         }
@@ -451,7 +460,10 @@ impl Binder<'_> {
                 let own: Vec<String> =
                     bound.iter().filter(|b| b.is_column).filter_map(|b| b.name.clone()).collect();
                 for (at, column) in place.columns.columns.iter().enumerate() {
-                    if own.contains(&column.name) || aggregates.grouped.contains(&at) {
+                    if own.contains(&column.name)
+                        || aggregates.grouped.contains(&at)
+                        || super::window::is_hidden(&column.name)
+                    {
                         continue;
                     }
                     let (expr, name) = (Expr::Column(at), Some(column.name.clone()));
@@ -480,19 +492,39 @@ impl Binder<'_> {
         let names: Vec<Option<String>> = bound.iter().map(|b| b.name.clone()).collect();
         let matched = self.matched(aggregate.signatures, name, bound)?;
         let factory = self.prepared(&matched.args, name.span, aggregate.make)?;
+        let ranks = match aggregate.shape {
+            Shape::Ranks(from) => {
+                self.prepared(&matched.args, name.span, |p| Ok(aggregates::rank_columns(p, from)))?
+            }
+            _ => Vec::new(),
+        };
         let first = names.first().cloned().flatten();
         let prefixed = |prefix: Option<&str>, name: &Option<String>| match prefix {
             Some(prefix) => Some(format!("{prefix}_{}", name.as_deref().unwrap_or_default())),
             None => name.clone(),
         };
-        let extreme = if aggregate.name == "arg_min" { "min" } else { "max" };
+        let base = first.as_deref().unwrap_or_default();
+        let extreme = if aggregate.name.ends_with("min") { "min" } else { "max" };
+        let several = matched.args.len() > 1;
         let outputs: Vec<(Type, Option<String>)> = match aggregate.shape {
             Shape::Single => vec![(matched.ty, prefixed(aggregate.prefix, &first))],
+            Shape::Ranks(_) => ranks
+                .into_iter()
+                .map(|(ty, rank)| (ty, Some(format!("percentile_{base}_{rank}"))))
+                .collect(),
             Shape::Each => matched
                 .args
                 .iter()
                 .zip(&names)
-                .map(|(arg, name)| (arg.ty, prefixed(aggregate.prefix, name)))
+                .enumerate()
+                .map(|(at, (arg, name))| {
+                    let own = match (name, aggregate.prefix) {
+                        (None, Some(_)) if !several => Some("any_".to_owned()),
+                        (None, _) => Some(format!("any_arg{at}")),
+                        (name, prefix) => prefixed(prefix, name),
+                    };
+                    (arg.ty, own)
+                })
                 .collect(),
             Shape::Extreme => matched
                 .args
@@ -501,12 +533,13 @@ impl Binder<'_> {
                 .zip(&written)
                 .enumerate()
                 .map(|(at, ((arg, name), written))| {
-                    let base = first.as_deref().unwrap_or_default();
-                    let own = match (written, name, at) {
+                    let own = match (written, name, at, aggregate.prefix) {
                         (Some(written), ..) => written.clone(),
-                        (None, Some(name), _) => name.clone(),
-                        (None, None, 0) => format!("{extreme}_"),
-                        (None, None, _) => format!("{extreme}_{base}_arg{at}"),
+                        (None, Some(_), 0, Some(prefix)) => format!("{prefix}_{base}"),
+                        (None, Some(name), _, Some(prefix)) => format!("{prefix}_{base}_{name}"),
+                        (None, Some(name), _, None) => name.clone(),
+                        (None, None, 0, _) => format!("{extreme}_"),
+                        (None, None, ..) => format!("{extreme}_{base}_arg{at}"),
                     };
                     (arg.ty, Some(own))
                 })

@@ -1,4 +1,4 @@
-//! Comparisons, membership and arithmetic: which types meet, and what comes of it.
+//! Comparisons and membership: which types meet, and what comes of it.
 
 use super::expr::{folded, made};
 use super::{Binder, Typed};
@@ -7,7 +7,6 @@ use crate::diagnostics::{BAD_LITERAL, Span};
 use crate::functions::conversion::to_type;
 use crate::functions::text_ops::{Test, TextOp, fold};
 use crate::functions::{Args, Eval, compile};
-use crate::num;
 use crate::plan::{Comparison, Expr};
 use crate::time;
 use crate::value::{Type, Value};
@@ -20,6 +19,8 @@ use std::sync::Arc;
 enum Meeting {
     /// As they are; numbers across their types.
     Plain,
+    /// A truth value with a number: true is one, false is zero.
+    Truth,
     /// At least one side is JSON.
     Dynamic(Type),
 }
@@ -28,6 +29,7 @@ fn meet(a: Type, b: Type) -> Option<Meeting> {
     match (a, b) {
         (Type::Dynamic, other) | (other, Type::Dynamic) => Some(Meeting::Dynamic(other)),
         _ if a == b || (a.is_number() && b.is_number()) => Some(Meeting::Plain),
+        (Type::Bool, n) | (n, Type::Bool) if n.is_number() => Some(Meeting::Truth),
         _ => None,
     }
 }
@@ -55,14 +57,23 @@ fn equal(a: &Value, b: &Value, meeting: Meeting) -> Option<bool> {
     }
     Some(match meeting {
         Meeting::Plain => same(a, b),
+        Meeting::Truth => same(&counted(a), &counted(b)),
         Meeting::Dynamic(ty) => aligned(a, b, ty).is_some_and(|(a, b)| same(&a, &b)),
     })
+}
+
+fn counted(value: &Value) -> Value {
+    match value {
+        Value::Bool(truth) => Value::Long(i64::from(*truth)),
+        other => other.clone(),
+    }
 }
 
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Real(a), Value::Real(b)) => a.partial_cmp(b) == Some(Ordering::Equal),
         (Value::Dynamic(a), Value::Dynamic(b)) => a == b,
+        (Value::Real(r), _) | (_, Value::Real(r)) if r.is_nan() => false,
         _ => a.order(b) == Ordering::Equal,
     }
 }
@@ -73,6 +84,7 @@ fn ordered(a: &Value, b: &Value, meeting: Meeting) -> Option<Ordering> {
     }
     let (a, b) = match meeting {
         Meeting::Plain => (a.clone(), b.clone()),
+        Meeting::Truth => (counted(a), counted(b)),
         Meeting::Dynamic(Type::Dynamic) => match (a, b) {
             (Value::Dynamic(x), Value::Dynamic(_)) if x.is_number() => aligned(a, b, Type::Real)?,
             _ => return None,
@@ -87,16 +99,16 @@ fn ordered(a: &Value, b: &Value, meeting: Meeting) -> Option<Ordering> {
 
 /// `<` and its like over these types.
 fn has_order(a: Type, b: Type) -> bool {
-    let scalar =
-        |t: Type| t.is_number() || matches!(t, Type::Datetime | Type::Timespan | Type::Bool);
+    let scalar = |t: Type| t.is_number() || matches!(t, Type::Datetime | Type::Timespan);
     match (a, b) {
         (Type::Dynamic, Type::Dynamic) => true,
         (Type::Dynamic, other) | (other, Type::Dynamic) => other.is_number(),
+        (Type::Bool, other) | (other, Type::Bool) => other == Type::Bool || other.is_number(),
         _ => (a == b && scalar(a)) || (a.is_number() && b.is_number()),
     }
 }
 
-fn symbol(op: BinaryOp) -> &'static str {
+pub(super) fn symbol(op: BinaryOp) -> &'static str {
     match op {
         BinaryOp::Add => "+",
         BinaryOp::Sub => "-",
@@ -110,6 +122,7 @@ fn symbol(op: BinaryOp) -> &'static str {
         BinaryOp::Gt => ">",
         BinaryOp::Ge => ">=",
         BinaryOp::Text(op) => op.name,
+        BinaryOp::Term => ":",
     }
 }
 
@@ -140,7 +153,7 @@ fn compared(op: Comparison, left: Typed, right: Typed) -> Typed {
 }
 
 impl Binder<'_> {
-    fn undefined(&mut self, name: &str, at: Span, a: Type, b: Type) {
+    pub(super) fn undefined(&mut self, name: &str, at: Span, a: Type, b: Type) {
         let message =
             format!("The operator '{name}' is not defined for the operand types {a} and {b}");
         self.error("KS106", at, message);
@@ -159,6 +172,10 @@ impl Binder<'_> {
         }
         match op {
             BinaryOp::Text(text) => self.text_op(text, at, left, right),
+            BinaryOp::Term => {
+                self.unsupported(at, "a search term inside of an expression");
+                None
+            }
             BinaryOp::Eq | BinaryOp::Ne => {
                 let Some(meeting) = meet(a, b) else {
                     let what = format!("comparing {a} with {b} by '{}'", symbol(op));
@@ -304,7 +321,10 @@ impl Binder<'_> {
     ) -> Option<Typed> {
         let types = (value.ty, low.ty, high.ty);
         let width = types == (Type::Datetime, Type::Datetime, Type::Timespan);
-        let sound = width || (has_order(types.0, types.1) && has_order(types.0, types.2));
+        let sound = width
+            || (types.0 != Type::Bool
+                && has_order(types.0, types.1)
+                && has_order(types.0, types.2));
         if !sound {
             let message = format!(
                 "The operator 'between' is not defined for the operand types {}, {} and {}",
@@ -334,112 +354,6 @@ impl Binder<'_> {
         });
         Some(made(eval, vec![value, low, high], Type::Bool))
     }
-
-    #[expect(clippy::match_same_arms, reason = "a table of operand types, one line each")]
-    fn arithmetic(&mut self, op: BinaryOp, at: Span, left: Typed, right: Typed) -> Option<Typed> {
-        use BinaryOp::{Add, Div, Mod, Mul, Sub};
-        use Type::{Datetime, Timespan};
-        let (a, b) = (left.ty, right.ty);
-        let result: Option<(Type, Eval)> = match (a, op, b) {
-            (Type::Dynamic, _, other) | (other, _, Type::Dynamic)
-                if other == Type::Dynamic
-                    || other.is_number()
-                    || matches!(other, Datetime | Timespan) =>
-            {
-                self.unsupported(at, "arithmetic on dynamic values");
-                if let Some(last) = self.found.last_mut() {
-                    last.help =
-                        Some("convert first: `tolong(…)`, `toreal(…)`, `todatetime(…)`".to_owned());
-                }
-                return None;
-            }
-            _ if a.is_number() && b.is_number() => {
-                if a == Type::Decimal || b == Type::Decimal {
-                    self.unsupported(at, "arithmetic on decimals");
-                    return None;
-                }
-                Some(if a == Type::Real || b == Type::Real {
-                    (Type::Real, reals(op))
-                } else {
-                    (Type::Long, longs(op))
-                })
-            }
-            (Datetime, Sub, Datetime) => Some((Timespan, ticks(i64::wrapping_sub, Timespan))),
-            (Datetime, Add, Timespan) | (Timespan, Add, Datetime) => {
-                Some((Datetime, ticks(i64::wrapping_add, Datetime)))
-            }
-            (Datetime, Sub, Timespan) => Some((Datetime, ticks(i64::wrapping_sub, Datetime))),
-            (Timespan, Add, Timespan) => Some((Timespan, ticks(i64::wrapping_add, Timespan))),
-            (Timespan, Sub, Timespan) => Some((Timespan, ticks(i64::wrapping_sub, Timespan))),
-            (Timespan, Div, Timespan) => Some((
-                Type::Real,
-                Arc::new(|args| {
-                    let ratio = args
-                        .timespan(0)
-                        .zip(args.timespan(1))
-                        .map(|(a, b)| num::long_to_real(a) / num::long_to_real(b));
-                    Value::from(ratio.map(Value::Real))
-                }),
-            )),
-            (Timespan, Mod, Timespan) => Some((
-                Timespan,
-                Arc::new(|args| {
-                    let rest = args
-                        .timespan(0)
-                        .zip(args.timespan(1))
-                        .and_then(|(a, b)| a.checked_rem_euclid(b));
-                    Value::from(rest.map(Value::Timespan))
-                }),
-            )),
-            (Timespan, Mul | Div, n) | (n, Mul, Timespan) if n.is_integer() || n == Type::Real => {
-                Some((Timespan, scaled(matches!(op, Div))))
-            }
-            (Datetime, Mul | Div | Add, Type::Long | Type::Int | Datetime)
-                if !matches!((op, b), (Add, Type::Long | Type::Int)) =>
-            {
-                self.unsupported(at, &format!("'{}' on a datetime", symbol(op)));
-                return None;
-            }
-            _ => None,
-        };
-        let Some((ty, eval)) = result else {
-            self.undefined(symbol(op), at, a, b);
-            return None;
-        };
-        Some(made(eval, vec![left, right], ty))
-    }
-
-    pub(super) fn negate(&mut self, at: Span, inner: Typed) -> Option<Typed> {
-        let (ty, eval): (Type, Eval) = match inner.ty {
-            Type::Int | Type::Long => (
-                Type::Long,
-                Arc::new(|args| Value::from(args.long(0).map(|v| Value::Long(v.wrapping_neg())))),
-            ),
-            Type::Real => {
-                (Type::Real, Arc::new(|args| Value::from(args.real(0).map(|v| Value::Real(-v)))))
-            }
-            Type::Timespan => (
-                Type::Timespan,
-                Arc::new(|args| {
-                    Value::from(args.timespan(0).map(|v| Value::Timespan(v.wrapping_neg())))
-                }),
-            ),
-            Type::Decimal => {
-                self.unsupported(at, "arithmetic on decimals");
-                return None;
-            }
-            Type::Dynamic => {
-                self.unsupported(at, "arithmetic on dynamic values");
-                return None;
-            }
-            ty => {
-                let message = format!("The operator '-' is not defined for the operand type {ty}");
-                self.error("KS106", at, message);
-                return None;
-            }
-        };
-        Some(made(eval, vec![inner], ty))
-    }
 }
 
 /// `has_any`, `has_all`.
@@ -462,64 +376,5 @@ fn flat(values: &[Value]) -> impl Iterator<Item = Value> {
             _ => vec![value.clone()],
         },
         _ => vec![value.clone()],
-    })
-}
-
-/// Wraps on overflow; nothing where divided by zero.
-fn longs(op: BinaryOp) -> Eval {
-    let compute: fn(i64, i64) -> Option<i64> = match op {
-        BinaryOp::Add => |a, b| Some(a.wrapping_add(b)),
-        BinaryOp::Sub => |a, b| Some(a.wrapping_sub(b)),
-        BinaryOp::Mul => |a, b| Some(a.wrapping_mul(b)),
-        BinaryOp::Div => |a, b| (b != 0).then(|| a.wrapping_div(b)),
-        _ => |a, b| (b != 0).then(|| a.wrapping_rem_euclid(b)),
-    };
-    Arc::new(move |args| {
-        Value::from(
-            args.long(0).zip(args.long(1)).and_then(|(a, b)| compute(a, b)).map(Value::Long),
-        )
-    })
-}
-
-fn reals(op: BinaryOp) -> Eval {
-    let compute: fn(f64, f64) -> f64 = match op {
-        BinaryOp::Add => |a, b| a + b,
-        BinaryOp::Sub => |a, b| a - b,
-        BinaryOp::Mul => |a, b| a * b,
-        BinaryOp::Div => |a, b| a / b,
-        _ => f64::rem_euclid,
-    };
-    Arc::new(move |args| {
-        Value::from(args.real(0).zip(args.real(1)).map(|(a, b)| Value::Real(compute(a, b))))
-    })
-}
-
-/// Over the ticks of both sides.
-fn ticks(compute: fn(i64, i64) -> i64, result: Type) -> Eval {
-    Arc::new(move |args| {
-        let side = |at| args.datetime(at).or(args.timespan(at));
-        let Some((a, b)) = side(0).zip(side(1)) else { return Value::Null };
-        let sum = compute(a, b);
-        match result {
-            Type::Datetime => Value::from(time::checked(sum).map(Value::Datetime)),
-            _ => Value::Timespan(sum),
-        }
-    })
-}
-
-/// A timespan times or by a number.
-fn scaled(divide: bool) -> Eval {
-    Arc::new(move |args| {
-        let Some(span) = args.timespan(0).or(args.timespan(1)) else { return Value::Null };
-        let at = usize::from(args.timespan(0).is_some());
-        let whole = args
-            .long(at)
-            .and_then(|n| if divide { span.checked_div(n) } else { span.checked_mul(n) });
-        let real = || {
-            let n = args.real(at)?;
-            let span = num::long_to_real(span);
-            num::real_to_long(if divide { span / n } else { span * n })
-        };
-        Value::from(whole.or_else(real).map(Value::Timespan))
     })
 }

@@ -4,9 +4,8 @@ use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
 use crate::ast::{Expr as Ast, ExprKind, InOp};
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{Args, Eval, dynamic, nearest};
-use crate::needs::Needs;
-use crate::plan::{AggregateCall, Expr, Limits, Node, RunState, Subquery};
-use crate::schema::{Catalog, Scan, Schema, Tables};
+use crate::plan::{AggregateCall, Expr, Node, RunState, Subquery};
+use crate::schema::Schema;
 use crate::value::{Type, Value};
 use std::sync::Arc;
 
@@ -33,21 +32,6 @@ impl<'s> Place<'s> {
 }
 
 static NO_COLUMNS: Schema = Schema { columns: Vec::new() };
-
-/// What constants are computed against.
-struct NoTables;
-
-impl Catalog for NoTables {
-    fn schema(&self, _: &str) -> Option<Schema> {
-        None
-    }
-}
-
-impl Tables for NoTables {
-    fn scan(&self, _: &str) -> Scan<'_> {
-        Box::new(std::iter::empty())
-    }
-}
 
 /// A computation; done at once where all arguments are constants.
 pub(super) fn made(eval: Eval, args: Vec<Typed>, ty: Type) -> Typed {
@@ -109,7 +93,7 @@ impl Binder<'_> {
             }
             ExprKind::Name(name) => self.name(name, span, place)?,
             ExprKind::Star => {
-                self.unsupported(span, "`*` in this place");
+                self.error("KS006", span, "Missing expression");
                 return None;
             }
             ExprKind::Call { name, args } => self.call(name, args, span, place)?,
@@ -125,8 +109,10 @@ impl Binder<'_> {
             ExprKind::Logic { and, op, parts } => self.logic(*and, *op, parts, place)?,
             ExprKind::Binary { op, at, left, right } => {
                 if matches!(left.kind, ExprKind::Star) {
-                    self.unsupported(left.span, "`*` as all columns");
-                    return None;
+                    let right = self.expr(right, place)?;
+                    let mut any = self.any_column(*op, *at, &right, place.columns)?;
+                    any.span = span;
+                    return Some(any);
                 }
                 let (left, right) = (self.expr(left, place), self.expr(right, place));
                 self.binary(*op, *at, left?, right?)?
@@ -382,6 +368,9 @@ impl Binder<'_> {
     }
 
     pub(super) fn subquery(&mut self, node: Arc<Node>, set: bool) -> usize {
+        if node.in_part {
+            self.unsupported(node.span, "a single value of the rows of a part");
+        }
         self.subqueries.push(Subquery { node, set });
         self.subqueries.len() - 1
     }
@@ -412,6 +401,5 @@ pub(super) fn folded(expr: Expr) -> Expr {
     if !all {
         return expr;
     }
-    let needs = Needs::default();
-    Expr::Const(expr.eval(&[], &RunState::new(&NoTables, Limits::default(), 0, &needs, false)))
+    Expr::Const(expr.eval(&[], &RunState::of_nothing()))
 }

@@ -2,12 +2,18 @@
 //!
 //! Everything that can be said about a query is said: a failing part yields `None`, its neighbours are still bound.
 
+mod arithmetic;
 mod call;
 mod compare;
+mod expand;
 mod expr;
 mod names;
+mod parse;
 mod pipeline;
 mod shape;
+mod stages;
+mod top_nested;
+mod window;
 
 use crate::ast::{LetValue, Param, Pipeline, Statement};
 use crate::diagnostics::{Diagnostic, Diagnostics, Span, TOO_COMPLEX};
@@ -128,6 +134,9 @@ pub(crate) struct Binder<'a> {
     scope: Scope,
     work: usize,
     calls: usize,
+    windows: window::Windows,
+    /// Bodies of `mv-apply` and `partition` around the place that is being bound.
+    bodies: usize,
 }
 
 /// Binds a parsed query.
@@ -136,6 +145,7 @@ pub(crate) fn bind(
     text: &str,
     catalog: &dyn Catalog,
     now: i64,
+    params: &[(&str, Type)],
 ) -> Result<Plan, Diagnostics> {
     let mut binder = Binder {
         catalog,
@@ -146,9 +156,17 @@ pub(crate) fn bind(
         scope: None,
         work: 0,
         calls: 0,
+        windows: window::Windows::default(),
+        bodies: 0,
     };
+    for (at, (name, ty)) in params.iter().enumerate() {
+        let (expr, span) = (Expr::Param(at), Span::new(0, 0));
+        let value = Typed { expr, ty: *ty, name: None, is_column: false, span };
+        binder.declare(name, Entry::Scalar(value));
+    }
     let root = binder.query(statements, Span::new(text.len(), 0));
-    let needs = root.as_ref().map(|root| Needs::of(root, &binder.subqueries)).unwrap_or_default();
+    let needs = root.as_ref().map(|root| Arc::new(Needs::of(root, &binder.subqueries, &[])));
+    let needs = needs.unwrap_or_default();
     match root {
         Some(root) if binder.found.is_empty() => Ok(Plan {
             root,
@@ -156,6 +174,7 @@ pub(crate) fn bind(
             subqueries: binder.subqueries,
             limits: Limits::default(),
             needs,
+            params: params.iter().map(|(_, ty)| *ty).collect(),
         }),
         _ => Err(Diagnostics::new(binder.found)),
     }
@@ -277,8 +296,22 @@ impl Binder<'_> {
     }
 
     fn node(&mut self, schema: Schema, op: Op, span: Span) -> Option<Arc<Node>> {
-        let mut node = Node { schema, op, span, depth: 0 };
-        let depth = 1 + node.inputs().iter().map(|input| input.depth).max().unwrap_or(0);
+        let mut node =
+            Node { schema, op, span, depth: 0, weight: 1, ordered: false, in_part: false };
+        let inputs = node.inputs();
+        let depth = 1 + inputs.iter().map(|input| input.depth).max().unwrap_or(0);
+        let weight = inputs.iter().map(|i| i.weight).fold(1, usize::saturating_add);
+        let in_part = matches!(node.op, Op::Part)
+            || match &node.op {
+                // Its body's part is its own.
+                Op::Apply(apply) => apply.input.in_part || self.bodies > 0,
+                _ => inputs.iter().any(|input| input.in_part),
+            };
+        let ordered = window::is_ordered(&node.op);
+        if weight > MAX_WORK {
+            self.error(TOO_COMPLEX, span, "The query is too large");
+            return None;
+        }
         if depth > MAX_NODES_DEEP {
             self.error(
                 TOO_COMPLEX,
@@ -288,6 +321,9 @@ impl Binder<'_> {
             return None;
         }
         node.depth = depth;
+        node.weight = weight;
+        node.ordered = ordered;
+        node.in_part = in_part;
         Some(Arc::new(node))
     }
 }

@@ -18,22 +18,33 @@ use std::sync::Arc;
 
 impl Binder<'_> {
     pub(super) fn pipeline_or_scalar(&mut self, pipeline: &Pipeline) -> Option<Bound> {
-        let source = match &pipeline.source {
-            Source::Expr(expr) if pipeline.ops.is_empty() => return self.source_expr(expr),
+        match &pipeline.source {
+            Source::Expr(expr) if pipeline.ops.is_empty() => self.source_expr(expr),
+            _ => {
+                let rows = self.leave_rows();
+                let node = self.pipeline_of(pipeline);
+                self.back_to_rows(rows);
+                node.map(Bound::Table)
+            }
+        }
+    }
+
+    fn pipeline_of(&mut self, pipeline: &Pipeline) -> Option<Arc<Node>> {
+        let mut node = match &pipeline.source {
             Source::Expr(expr) => self.table(expr)?,
             Source::Union(union, span) => self.union(None, union, *span)?,
+            Source::Search(search, span) => self.search_source(search, *span)?,
             Source::Print(columns) => self.print(columns, pipeline.span)?,
             Source::Range(range) => self.range(range)?,
             Source::Datatable { columns, values, span } => {
                 self.datatable(columns, values, *span)?
             }
         };
-        let mut node = source;
         for operator in &pipeline.ops {
             self.spend(operator.span)?;
             node = self.operator(node, operator)?;
         }
-        Some(Bound::Table(node))
+        Some(node)
     }
 
     /// A name or call that may be a table or a scalar.
@@ -59,6 +70,10 @@ impl Binder<'_> {
                     };
                     return match self.source_expr(&arg.value)? {
                         Bound::Table(node) => {
+                            // A part's rows are others each time.
+                            if node.in_part {
+                                return Some(Bound::Table(node));
+                            }
                             let schema = node.schema.clone();
                             self.node(schema, Op::Materialize(node), name.span).map(Bound::Table)
                         }
@@ -231,7 +246,12 @@ impl Binder<'_> {
         self.node(schema, Op::Rows(rows), span)
     }
 
-    fn operator(&mut self, input: Arc<Node>, operator: &Operator) -> Option<Arc<Node>> {
+    /// An operator over its input; window functions are columns of it, see `window.rs`.
+    pub(super) fn operator_over(
+        &mut self,
+        input: Arc<Node>,
+        operator: &Operator,
+    ) -> Option<Arc<Node>> {
         let span = operator.span;
         match &operator.kind {
             OpKind::Where(test) => {
@@ -243,10 +263,12 @@ impl Binder<'_> {
                 self.node(input.schema.clone(), Op::Filter(input, test.expr), span)
             }
             OpKind::Project(columns) => self.project(input, columns, span),
-            OpKind::Extend(columns) | OpKind::Serialize(columns) => {
-                self.extend(input, columns, span)
+            OpKind::Extend(columns) => self.extend(input, columns, span),
+            OpKind::Serialize(columns) => {
+                let node = self.extend(input, columns, span)?;
+                self.node(node.schema.clone(), Op::Serialize(node), span)
             }
-
+            OpKind::Stage(stage) => self.stage(input, stage, span),
             OpKind::Away(patterns) => self.away(input, patterns, false, span),
             OpKind::Keep(patterns) => self.away(input, patterns, true, span),
             OpKind::Rename(columns) => self.rename(input, columns, span),
@@ -277,7 +299,7 @@ impl Binder<'_> {
         }
     }
 
-    fn whole(&mut self, ast: &Ast) -> Option<Expr> {
+    pub(super) fn whole(&mut self, ast: &Ast) -> Option<Expr> {
         let count = self.alone(ast)?;
         if !count.ty.is_integer() {
             self.error("KS134", count.span, "The expression value must be an integer");
@@ -297,7 +319,7 @@ impl Binder<'_> {
         Some(SortKey { expr: value.expr, ascending: key.ascending, nulls_first: key.nulls_first })
     }
 
-    fn not_dynamic(&mut self, value: &Typed) -> Option<()> {
+    pub(super) fn not_dynamic(&mut self, value: &Typed) -> Option<()> {
         if value.ty != Type::Dynamic {
             return Some(());
         }
@@ -312,7 +334,7 @@ impl Binder<'_> {
         None
     }
 
-    fn one_name(&mut self, column: &Column) -> Option<()> {
+    pub(super) fn one_name(&mut self, column: &Column) -> Option<()> {
         if let [_, second, ..] = column.names.as_slice() {
             self.unsupported(second.span, "several names for one expression");
             return None;
@@ -474,7 +496,7 @@ impl Binder<'_> {
     }
 
     /// The columns of one expression of `summarize`.
-    fn outputs(
+    pub(super) fn outputs(
         &mut self,
         column: &Column,
         schema: &Schema,
@@ -632,9 +654,9 @@ impl Binder<'_> {
 }
 
 /// The name that `withsource` shows.
-fn source_name(node: &Node) -> Option<String> {
+pub(super) fn source_name(node: &Node) -> Option<String> {
     match &node.op {
-        Op::Scan(table) => Some(table.clone()),
+        Op::Scan(table) | Op::Named(_, table) => Some(table.clone()),
         _ => None,
     }
 }

@@ -54,7 +54,12 @@ impl Binder<'_> {
     }
 
     /// The input's columns at the places, in that order.
-    fn pick(&mut self, input: Arc<Node>, places: &[usize], span: crate::Span) -> Option<Arc<Node>> {
+    pub(super) fn pick(
+        &mut self,
+        input: Arc<Node>,
+        places: &[usize],
+        span: crate::Span,
+    ) -> Option<Arc<Node>> {
         let columns =
             places.iter().filter_map(|at| input.schema.columns.get(*at).cloned()).collect();
         let exprs = places.iter().map(|at| Expr::Column(*at)).collect();

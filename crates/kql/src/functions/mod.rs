@@ -26,6 +26,8 @@ pub(crate) enum Takes {
     Integer,
     TextOrDynamic,
     NotDynamic,
+    /// JSON that may be an object.
+    Bag,
     Summable,
     Orderable,
     /// One type for all such arguments.

@@ -3,13 +3,20 @@
 //! `where`, `project`, `extend`, `take`, `union` and the left side of `join` pass rows on as they come;
 //! `summarize`, `sort`, `top`, `distinct` and the right side of `join` hold rows and count them.
 
+mod apply;
+mod expand;
 mod join;
 mod order;
+mod parse;
+mod parse_kv;
 mod summarize;
+mod top_nested;
+mod window;
 
 use crate::num;
 use crate::plan::{Expr, Node, Op, Rows, RunError, RunState};
-use crate::value::Value;
+use crate::schema::Row;
+use crate::value::{Key, Value};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -53,15 +60,18 @@ fn start<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
         }
         Op::Distinct(input) => {
             let mut rows = open(input, &run);
-            let mut seen = HashSet::new();
+            let mut seen: HashSet<Vec<Key>> = HashSet::new();
+            let mut key = Vec::new();
             Box::new(std::iter::from_fn(move || {
                 loop {
                     let row = match rows.next()? {
                         Ok(row) => row,
                         Err(error) => return Some(Err(error)),
                     };
-                    let key: Vec<_> = row.iter().map(Value::key).collect();
-                    if seen.insert(key) {
+                    key.clear();
+                    key.extend(row.iter().map(Value::key));
+                    if !seen.contains(key.as_slice()) {
+                        seen.insert(key.clone());
                         let size = crate::plan::row_size(&row);
                         return Some(run.hold("distinct", 1, size).map(|()| row));
                     }
@@ -73,6 +83,13 @@ fn start<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
             deferred(move || order::top(open(input, &run), count, key, &run))
         }
         Op::Take(input, count) => match whole(count, "take", &run) {
+            // The first of all in order: the others need not be kept. Who counts rows wants to see them.
+            Ok(count)
+                if !run.is_counted()
+                    && let Op::Sort(input, keys) = &input.op =>
+            {
+                deferred(move || order::first(open(input, &run), count, keys, &run))
+            }
             Ok(count) => Box::new(open(input, &run).take(count)),
             Err(error) => Box::new(std::iter::once(Err(error))),
         },
@@ -84,6 +101,14 @@ fn start<'a>(node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
             }
             Ok(Box::new(std::iter::once(Ok(vec![Value::Long(count)]))))
         }),
+        Op::Serialize(input) | Op::Named(input, _) => open(input, &run),
+        Op::Window(input, window) => window::run(input, window, &run),
+        Op::Expand(input, expand) => expand::run(input, expand, &run),
+        Op::Parse(input, parse) => parse::run(input, parse, &run),
+        Op::ParseKv(input, parse) => parse_kv::run(input, parse, &run),
+        Op::TopNested(input, top) => deferred(move || top_nested::run(input, top, &run)),
+        Op::Part => kept(run.lent(node.id())),
+        Op::Apply(apply) => apply::run(apply, &run),
         Op::Join { kind, left, right, keys, right_columns } => {
             let sides = join::Sides { left, right, keys, right_columns };
             deferred(move || join::run(*kind, sides, &run))
@@ -148,20 +173,25 @@ fn materialize<'a>(input: &'a Node, run: &Rc<RunState<'a>>) -> Result<Rows<'a>, 
         }
         run.materialize(input.id(), rows)
     };
+    Ok(kept(rows))
+}
+
+/// Rows that are kept for more than one reader.
+fn kept<'a>(rows: Rc<Vec<Row>>) -> Rows<'a> {
     let mut at = 0;
-    Ok(Box::new(std::iter::from_fn(move || {
+    Box::new(std::iter::from_fn(move || {
         let row = rows.get(at)?.clone();
         at += 1;
         Some(Ok(row))
-    })))
+    }))
 }
 
 fn scan<'a>(table: &'a str, node: &'a Node, run: &Rc<RunState<'a>>) -> Rows<'a> {
     let (tables, schema) = (run.tables, &node.schema);
-    let rows = match run.needs.scan(node) {
+    let rows = run.wanted(node, |wanted| match wanted {
         Some(wanted) => tables.scan_for(table, wanted),
         None => tables.scan(table),
-    };
+    });
     let run = Rc::clone(run);
     Box::new(rows.map(move |row| {
         run.step("table")?;

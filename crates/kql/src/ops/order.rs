@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 /// A row and what it is sorted by.
 type Keyed = (Vec<Value>, Row);
 
-fn compare(a: &Value, b: &Value, key: &SortKey) -> Ordering {
+pub(super) fn compare(a: &Value, b: &Value, key: &SortKey) -> Ordering {
     match (a.is_null(), b.is_null()) {
         (true, true) => Ordering::Equal,
         (true, false) if key.nulls_first => Ordering::Less,
@@ -20,11 +20,13 @@ fn compare(a: &Value, b: &Value, key: &SortKey) -> Ordering {
     }
 }
 
+fn compared(a: &[Value], b: &[Value], keys: &[SortKey]) -> Ordering {
+    let pairs = a.iter().zip(b).zip(keys);
+    pairs.map(|((a, b), key)| compare(a, b, key)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+}
+
 fn by(keys: &[SortKey]) -> impl Fn(&Keyed, &Keyed) -> Ordering {
-    move |a, b| {
-        let pairs = a.0.iter().zip(&b.0).zip(keys);
-        pairs.map(|((a, b), key)| compare(a, b, key)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
-    }
+    move |a, b| compared(&a.0, &b.0, keys)
 }
 
 pub(super) fn sort<'a>(
@@ -45,28 +47,45 @@ pub(super) fn sort<'a>(
 pub(super) fn top<'a>(
     rows: Rows<'a>,
     count: &Expr,
-    key: &SortKey,
+    key: &'a SortKey,
     run: &RunState<'_>,
 ) -> Result<Rows<'a>, RunError> {
     let count = super::whole(count, "top", run)?;
-    let keys = std::slice::from_ref(key);
+    first(rows, count, std::slice::from_ref(key), run)
+}
+
+/// The first rows in the order of the keys.
+pub(super) fn first<'a>(
+    rows: Rows<'a>,
+    count: usize,
+    keys: &[SortKey],
+    run: &RunState<'_>,
+) -> Result<Rows<'a>, RunError> {
     let mut best: Vec<Keyed> = Vec::new();
     // Twice the rows asked for are held, then cut: each row is sorted a few times at most.
-    let room = count.saturating_mul(2).max(16);
+    let room = count.saturating_mul(2).max(1_024);
     let mut held = 0;
+    // From here on a row has to come before this to be among the first.
+    let mut last: Option<Vec<Value>> = None;
+    let order = by(keys);
     for row in rows {
         let row = row?;
+        let values: Vec<Value> = keys.iter().map(|key| key.expr.eval(&row, run)).collect();
+        if last.as_ref().is_some_and(|last| compared(&values, last, keys).is_ge()) {
+            continue;
+        }
         if best.len() == held {
             run.hold("top", 1, row_size(&row))?;
             held += 1;
         }
-        best.push((vec![key.expr.eval(&row, run)], row));
+        best.push((values, row));
         if best.len() >= room {
-            best.sort_by(by(keys));
+            best.sort_by(&order);
             best.truncate(count);
+            last = best.last().map(|(values, _)| values.clone());
         }
     }
-    best.sort_by(by(keys));
+    best.sort_by(order);
     best.truncate(count);
     Ok(Box::new(best.into_iter().map(|(_, row)| Ok(row))))
 }

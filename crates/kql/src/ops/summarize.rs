@@ -6,6 +6,7 @@ use crate::schema::Row;
 use crate::value::{Key, Value};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::slice;
 
 struct Group {
     keys: Row,
@@ -26,23 +27,35 @@ pub(super) fn run<'a>(
     let mut places: HashMap<Vec<Key>, usize> = HashMap::new();
     // Groups in the order in which they first occur.
     let mut groups: Vec<Group> = Vec::new();
+    // Both are filled anew for each row: most rows belong to a group that is known.
+    let mut key: Vec<Key> = Vec::with_capacity(keys.len());
+    let mut args: Row = Row::new();
     for row in rows {
         let row = row?;
-        let values: Row = keys.iter().map(|k| k.eval(&row, run)).collect();
-        let key: Vec<Key> = values.iter().map(Value::key).collect();
-        let at = *places.entry(key).or_insert(groups.len());
+        key.clear();
+        key.extend(keys.iter().map(|k| k.look(&row, run).key()));
+        let at = places.get(key.as_slice()).copied().unwrap_or(groups.len());
         if at == groups.len() {
+            let values: Row = keys.iter().map(|k| k.eval(&row, run)).collect();
             run.hold(
                 "summarize",
                 1,
                 row_size(&values).saturating_mul(2).saturating_add(64 * calls.len()),
             )?;
+            places.insert(key.clone(), at);
             groups.push(group(values, calls));
         }
         let Some(group) = groups.get_mut(at) else { continue };
         for (state, call) in group.states.iter_mut().zip(calls) {
-            let args: Vec<Value> = call.args.iter().map(|a| a.eval(&row, run)).collect();
-            let held = state.add(&args);
+            let held = match call.args.as_slice() {
+                [] => state.add(&[]),
+                [arg] => state.add(slice::from_ref(&*arg.look(&row, run))),
+                several => {
+                    args.clear();
+                    args.extend(several.iter().map(|a| a.eval(&row, run)));
+                    state.add(&args)
+                }
+            };
             if held > 0 {
                 run.hold("summarize", 1, held)?;
             }

@@ -67,6 +67,7 @@ impl Parser<'_> {
             Kind::Op("<=") => Some(BinaryOp::Le),
             Kind::Op(">") => Some(BinaryOp::Gt),
             Kind::Op(">=") => Some(BinaryOp::Ge),
+            Kind::Op(":") if self.terms => Some(BinaryOp::Term),
             Kind::Op("=~") => text_ops::find("=~").map(BinaryOp::Text),
             Kind::Op("!~") => text_ops::find("!~").map(BinaryOp::Text),
             _ => None,

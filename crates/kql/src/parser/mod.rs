@@ -2,6 +2,7 @@
 
 mod expr;
 pub(crate) mod ops;
+mod stages;
 
 use crate::ast::{
     Column, Expr, ExprKind, Ident, LetValue, Param, ParamType, Pipeline, RangeSource, Source,
@@ -26,7 +27,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Statement>, Vec<Diagnostic>> {
     if !found.is_empty() {
         return Err(found);
     }
-    let mut parser = Parser { text, tokens, at: 0, nesting: 0 };
+    let mut parser = Parser { text, tokens, at: 0, nesting: 0, terms: false };
     parser.statements(Stop::End).map_err(|d| vec![d])
 }
 
@@ -41,6 +42,8 @@ pub(crate) struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
     nesting: usize,
+    /// Inside of `search`, where `column:term` may stand.
+    terms: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -306,6 +309,10 @@ impl<'a> Parser<'a> {
             Some("union") if !self.op_ahead(1, "|") => {
                 let span = self.step();
                 return Ok(Source::Union(self.union()?, span));
+            }
+            Some("search") if !self.op_ahead(1, "|") => {
+                let span = self.step();
+                return Ok(Source::Search(Box::new(self.search()?), span));
             }
             Some("print") => {
                 self.step();

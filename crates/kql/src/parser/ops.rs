@@ -7,7 +7,7 @@ use crate::ast::{
 use crate::diagnostics::{Diagnostic, Span};
 use crate::lexer::Kind;
 
-type ParseOp = fn(&mut Parser<'_>) -> Parsed<OpKind>;
+pub(super) type ParseOp = fn(&mut Parser<'_>) -> Parsed<OpKind>;
 
 /// What the engine runs.
 const OPERATORS: &[(&str, ParseOp)] = &[
@@ -33,11 +33,13 @@ const OPERATORS: &[(&str, ParseOp)] = &[
     ("serialize", |p| p.optional_columns().map(OpKind::Serialize)),
 ];
 
+fn operators() -> impl Iterator<Item = &'static (&'static str, ParseOp)> {
+    OPERATORS.iter().chain(super::stages::STAGES)
+}
+
 /// What the service runs and the engine does not.
 pub(crate) const UNSUPPORTED: &[&str] = &[
-    "as",
     "assert-schema",
-    "consume",
     "evaluate",
     "execute-and-cache",
     "externaldata",
@@ -45,7 +47,6 @@ pub(crate) const UNSUPPORTED: &[&str] = &[
     "facet",
     "find",
     "fork",
-    "getschema",
     "graph-mark-components",
     "graph-match",
     "graph-merge",
@@ -53,52 +54,31 @@ pub(crate) const UNSUPPORTED: &[&str] = &[
     "graph-to-table",
     "graph-where-edges",
     "graph-where-nodes",
-    "invoke",
     "macro-expand",
     "make-graph",
     "make-series",
-    "mv-apply",
-    "mv-expand",
-    "mvexpand",
-    "mvapply",
-    "parse",
-    "parse-kv",
-    "parse-where",
-    "partition",
     "partition-by",
     "project-by-names",
     "reduce",
     "render",
-    "sample",
-    "sample-distinct",
     "scan",
-    "search",
-    "top-hitters",
-    "top-nested",
 ];
 
 /// Operators that make rows and may start a query.
 pub(crate) fn is_unsupported_source(name: &str) -> bool {
     matches!(
         name,
-        "externaldata"
-            | "external_data"
-            | "find"
-            | "search"
-            | "evaluate"
-            | "graph"
-            | "macro"
-            | "entity_group"
+        "externaldata" | "external_data" | "find" | "evaluate" | "graph" | "macro" | "entity_group"
     )
 }
 
 pub(crate) fn is_operator(name: &str) -> bool {
-    OPERATORS.iter().any(|(n, _)| *n == name) || UNSUPPORTED.contains(&name)
+    operators().any(|(n, _)| *n == name) || UNSUPPORTED.contains(&name)
 }
 
 impl Parser<'_> {
     /// A name with its dashes: `project-away`.
-    fn operator_name(&mut self) -> Option<Span> {
+    pub(super) fn operator_name(&mut self) -> Option<Span> {
         self.word()?;
         let mut span = self.step();
         while self.is_op("-")
@@ -120,12 +100,12 @@ impl Parser<'_> {
         if name == "render" {
             return self.render(span);
         }
-        let Some((_, parse)) = OPERATORS.iter().find(|(n, _)| *n == name) else {
+        let Some((_, parse)) = operators().find(|(n, _)| *n == name) else {
             if UNSUPPORTED.contains(&name) {
                 return Err(Diagnostic::lacking(span, &format!("operator `{name}`")));
             }
             let mut error = unknown(span);
-            if let Some(near) = crate::functions::nearest(name, OPERATORS.iter().map(|(n, _)| *n)) {
+            if let Some(near) = crate::functions::nearest(name, operators().map(|(n, _)| *n)) {
                 error = error.help(format!("did you mean `{near}`?"));
             }
             return Err(error);
@@ -260,7 +240,7 @@ impl Parser<'_> {
     }
 
     /// `hint.strategy = broadcast`: advice to the service's planner.
-    fn hints(&mut self) -> Parsed<()> {
+    pub(super) fn hints(&mut self) -> Parsed<()> {
         while self.word().is_some_and(|w| w == "hint") && self.op_ahead(1, ".") {
             self.step();
             self.step();
@@ -317,7 +297,7 @@ impl Parser<'_> {
     }
 
     /// A table operand: a name, a call or a pipeline in parentheses.
-    fn table(&mut self) -> Parsed<Expr> {
+    pub(super) fn table(&mut self) -> Parsed<Expr> {
         if self.is_op("*") || (self.word().is_some() && self.op_ahead(1, "*")) {
             return Err(Diagnostic::lacking(self.span(), "a table name with a wildcard"));
         }

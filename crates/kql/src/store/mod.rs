@@ -153,11 +153,12 @@ impl Chunk {
             }
             texts.push((codes, among));
         }
-        let columns: Vec<Option<&Stored>> = self
+        let width = self.columns.len();
+        let columns: Vec<(usize, &Stored)> = self
             .columns
             .iter()
-            .zip(wanted.columns.iter().copied().chain(std::iter::repeat(false)))
-            .map(|(column, wanted)| wanted.then_some(column))
+            .enumerate()
+            .filter(|(at, _)| wanted.columns.get(*at).copied().unwrap_or(false))
             .collect();
         within
             .filter(move |row| {
@@ -167,7 +168,13 @@ impl Chunk {
                 }) && checks.iter().all(|(column, bounds)| column.is_within(*row, *bounds))
             })
             .map(move |row| {
-                columns.iter().map(|c| c.map_or(Value::Null, |c| c.value(row))).collect()
+                let mut values = Vec::with_capacity(width);
+                for (at, column) in &columns {
+                    values.resize(*at, Value::Null);
+                    values.push(column.value(row));
+                }
+                values.resize(width, Value::Null);
+                values
             })
     }
 }

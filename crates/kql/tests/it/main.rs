@@ -1,12 +1,15 @@
 //! The engine from outside: what it computes, what it refuses, and that no text breaks it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod aggregates;
 mod functions;
+mod lints;
 mod needs;
 mod operators;
 mod oracle;
 mod outline;
 mod refusals;
 mod robust;
+mod stages;
 mod store;
 mod support;
