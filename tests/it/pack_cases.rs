@@ -150,7 +150,10 @@ fn matches(alert: &Alert, wanted: &toml::Table) -> bool {
                 "HsmInstance" => hit.instance.clone(),
                 "CallerIpAddress" => hit.caller.clone(),
                 "ClientInfo" => hit.client.clone(),
-                name => hit.fields.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)),
+                name => hit
+                    .fields
+                    .get(name)
+                    .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)),
             };
             let wanted = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             found.as_deref() == Some(wanted.as_str())
@@ -181,7 +184,10 @@ async fn run(id: &str, file: &Toml, case: &Toml, variant: Variant) {
         Engine::new(store, Arc::new(Nobody), Vec::new(), Timing::default(), None, "t".to_owned());
     let name = case["name"].as_str().unwrap();
     let (outcome, mut head) = engine.evaluate_alone(&watch, None, start).await;
-    assert!(matches!(outcome, Outcome::Started | Outcome::Done { .. }), "{id}: {name}: {outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Started | Outcome::Done { .. }),
+        "{id}: {name}: {outcome:?}"
+    );
     let mut told: Vec<Alert> = Vec::new();
     for at in case["eval"].as_array().unwrap() {
         let (outcome, next) = engine.evaluate_alone(&watch, head, instant(at, start)).await;
