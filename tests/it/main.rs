@@ -33,6 +33,7 @@ mod init;
 mod limits;
 mod logs;
 mod pack;
+mod pack_cases;
 mod package;
 mod page;
 mod presets;

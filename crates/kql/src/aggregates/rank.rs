@@ -76,13 +76,11 @@ fn ranks(prepare: &Prepare<'_>, from: usize, array: bool) -> Made {
             Some(value) => vec![value.as_real()],
         };
         for percentile in percentiles {
-            match percentile.filter(|p| (0.0..=100.0).contains(p)) {
-                Some(percentile) => wanted.push(percentile),
-                None => {
-                    let message = "a percentile is a number from 0 to 100".to_owned();
-                    return Err(Refusal::Argument(at, crate::diagnostics::BAD_LITERAL, message));
-                }
-            }
+            let Some(percentile) = percentile.filter(|p| (0.0..=100.0).contains(p)) else {
+                let message = "a percentile is a number from 0 to 100".to_owned();
+                return Err(Refusal::Argument(at, crate::diagnostics::BAD_LITERAL, message));
+            };
+            wanted.push(percentile);
         }
     }
     boxed(None, move || Ranks {

@@ -104,13 +104,14 @@ fn computed(op: BinaryOp, a: Type, b: Type) -> Option<(Type, Eval)> {
             (ty, Arc::new(move |args| numbers(&[side(args.value(0)), side(args.value(1))])))
         }
         (Dynamic, _, Dynamic) => (Dynamic, Arc::new(move |args| json_numbers(op, args))),
-        (Datetime, Sub, Datetime) => (Timespan, ticks(i64::wrapping_sub, Timespan)),
         (Datetime, Add, Timespan) | (Timespan, Add, Datetime) => {
             (Datetime, ticks(i64::wrapping_add, Datetime))
         }
         (Datetime, Sub, Timespan) => (Datetime, ticks(i64::wrapping_sub, Datetime)),
         (Timespan, Add, Timespan) => (Timespan, ticks(i64::wrapping_add, Timespan)),
-        (Timespan, Sub, Timespan) => (Timespan, ticks(i64::wrapping_sub, Timespan)),
+        (Datetime, Sub, Datetime) | (Timespan, Sub, Timespan) => {
+            (Timespan, ticks(i64::wrapping_sub, Timespan))
+        }
         (Timespan | Datetime, Div, Timespan) | (Datetime, Div, Datetime) => (
             Real,
             Arc::new(|args| {

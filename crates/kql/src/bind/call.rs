@@ -314,16 +314,6 @@ impl Binder<'_> {
             },
             Gives::Common => shared?,
         };
-        if matches!(signature.gives, Gives::First | Gives::Widest)
-            && ty == Type::Decimal
-            && name.name != "take_any"
-        {
-            let aggregate = aggregates::find(&name.name).is_some();
-            if !aggregate {
-                self.unsupported(name.span, "arithmetic on decimals");
-                return None;
-            }
-        }
         let args = args
             .into_iter()
             .zip(kinds)

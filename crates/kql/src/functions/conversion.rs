@@ -73,12 +73,12 @@ fn convert(prepare: &Prepare<'_>, to: Type) -> Made {
         || match to {
             Type::Int | Type::Long => from != Type::Guid,
             Type::Real => from.is_number() || from == Type::Bool,
-            Type::Decimal => from.is_integer(),
+            Type::Decimal => from.is_number(),
             Type::Bool => from.is_number(),
             Type::Timespan => from.is_integer(),
             _ => false,
         };
-    if !known || (from == Type::Decimal && to.is_integer()) {
+    if !known {
         return Err(Refusal::Unsupported(format!("converting {from} to {to}")));
     }
     let eval: Eval = Arc::new(move |args| Value::from(to_type(args.value(0), to)));
@@ -114,6 +114,7 @@ pub(crate) fn to_type(value: &Value, to: Type) -> Option<Value> {
         },
         Type::Decimal => match value {
             Value::String(text) => Decimal::parse(text.trim()).map(Value::Decimal),
+            Value::Real(v) => Decimal::from_real(*v).map(Value::Decimal),
             other => other.as_long().map(|v| Value::Decimal(Decimal::from_long(v))),
         },
         Type::Bool => match value {
@@ -139,6 +140,7 @@ fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Bool(b) => Some(i64::from(*b)),
         Value::Real(v) => num::real_to_long(*v),
+        Value::Decimal(v) => v.to_long(),
         Value::Datetime(ticks) | Value::Timespan(ticks) => Some(*ticks),
         Value::String(text) => {
             let text = text.trim();

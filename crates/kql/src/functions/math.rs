@@ -2,7 +2,7 @@
 
 use super::{Args, Function, Gives, Naming, Refusal, Signature, Takes};
 use crate::num;
-use crate::value::{Type, Value};
+use crate::value::{Decimal, Type, Value};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -40,6 +40,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[Signature::new(&[Takes::Number], Type::Real).giving(Gives::First)],
         |args| match args.value(0) {
             Value::Real(v) => Some(Value::Real(v.ceil())),
+            Value::Decimal(v) => v.negated().floor().map(|v| Value::Decimal(v.negated())),
             other => Some(other.clone()),
         },
     ),
@@ -52,6 +53,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         |args| match args.value(0) {
             Value::Real(v) => Some(Value::Real(v.abs())),
+            Value::Decimal(v) => Some(Value::Decimal(v.abs())),
             Value::Timespan(v) => Some(Value::Timespan(v.wrapping_abs())),
             other => other.as_long().map(|v| Value::Long(v.wrapping_abs())),
         },
@@ -66,14 +68,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("isfinite", REAL_TO_BOOL, |args| {
         args.real(0).map(|v| Value::Bool(v.is_finite()))
     }),
-    Function::plain("sqrt", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt()))),
-    Function::plain("exp", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp()))),
-    Function::plain("log", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln()))),
-    Function::plain("log10", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log10()))),
-    Function::plain("log2", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log2()))),
+    Function::plain("sqrt", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt())))
+        .named(Naming::First),
+    Function::plain("exp", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp())))
+        .named(Naming::First),
+    Function::plain("log", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln())))
+        .named(Naming::First),
+    Function::plain("log10", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log10())))
+        .named(Naming::First),
+    Function::plain("log2", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log2())))
+        .named(Naming::First),
     Function::plain("pow", &[Signature::new(&[REAL, REAL], Type::Real)], |args| {
         Some(Value::Real(args.real(0)?.powf(args.real(1)?)))
-    }),
+    })
+    .named(Naming::First),
 ];
 
 /// The start of the bin, counted from zero; from 0001-01-01 for datetimes. No bin of zero or less.
@@ -83,6 +91,12 @@ fn bin(args: &[Value]) -> Option<Value> {
     match (args.value(0), args.value(1)) {
         (Value::Datetime(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Datetime),
         (Value::Timespan(v), Value::Timespan(size)) => whole(*v, *size).map(Value::Timespan),
+        (value @ Value::Decimal(_), size) | (value, size @ Value::Decimal(_)) => {
+            let (value, size) = (decimal(value)?, decimal(size)?);
+            let zero = Decimal::from_long(0);
+            let count = value.div(&size).filter(|_| size.order(&zero).is_gt())?.floor()?;
+            count.mul(&size).map(Value::Decimal)
+        }
         (value, size) => {
             if let (Some(value), Some(size)) = (value.as_long(), size.as_long()) {
                 return whole(value, size).map(Value::Long);
@@ -93,8 +107,22 @@ fn bin(args: &[Value]) -> Option<Value> {
     }
 }
 
+/// A number of any type as a decimal.
+fn decimal(value: &Value) -> Option<Decimal> {
+    match value {
+        Value::Decimal(v) => Some(v.clone()),
+        Value::Real(v) => Decimal::from_real(*v),
+        other => other.as_long().map(Decimal::from_long),
+    }
+}
+
 /// Half away from zero.
 fn round(args: &[Value]) -> Option<Value> {
+    if let Value::Decimal(value) = args.value(0) {
+        let digits = if args.len() > 1 { args.long(1)? } else { 0 };
+        let digits = i32::try_from(digits.clamp(-308, 308)).ok()?;
+        return value.round(digits).map(Value::Decimal);
+    }
     let Value::Real(value) = args.value(0) else { return Some(args.value(0).clone()) };
     let digits = if args.len() > 1 { args.long(1)? } else { 0 };
     let digits = i32::try_from(digits.clamp(-308, 308)).ok()?;

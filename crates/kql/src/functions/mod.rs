@@ -3,6 +3,9 @@
 //! An entry says what a call takes, what it gives, how an unnamed column of it is called, and how it is
 //! computed. To add a function, add an entry; the binder does the rest.
 
+mod addresses;
+mod angles;
+mod bits;
 mod conditional;
 pub(crate) mod conversion;
 mod datetime;
@@ -161,6 +164,9 @@ impl Function {
 }
 
 const FAMILIES: &[&[Function]] = &[
+    addresses::FUNCTIONS,
+    angles::FUNCTIONS,
+    bits::FUNCTIONS,
     conditional::FUNCTIONS,
     conversion::FUNCTIONS,
     datetime::FUNCTIONS,

@@ -8,15 +8,22 @@ use std::cmp::Ordering;
 /// A row and what it is sorted by.
 type Keyed = (Vec<Value>, Row);
 
+/// Null, then what is not a number, then all else: the first two stand together at the end that nulls go to.
+fn rank(value: &Value) -> u8 {
+    match value {
+        Value::Null => 0,
+        Value::Real(v) if v.is_nan() => 1,
+        _ => 2,
+    }
+}
+
 pub(super) fn compare(a: &Value, b: &Value, key: &SortKey) -> Ordering {
-    match (a.is_null(), b.is_null()) {
-        (true, true) => Ordering::Equal,
-        (true, false) if key.nulls_first => Ordering::Less,
-        (true, false) => Ordering::Greater,
-        (false, true) if key.nulls_first => Ordering::Greater,
-        (false, true) => Ordering::Less,
-        _ if key.ascending => a.order(b),
-        _ => b.order(a),
+    let ranks = rank(a).cmp(&rank(b));
+    match (ranks, key.nulls_first, key.ascending) {
+        (Ordering::Equal, _, true) => a.order(b),
+        (Ordering::Equal, _, false) => b.order(a),
+        (_, true, _) => ranks,
+        (_, false, _) => ranks.reverse(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::support::{eval, run, typed};
 
-fn all(cases: &[(&str, &str)]) {
+pub(crate) fn all(cases: &[(&str, &str)]) {
     let wrong: Vec<String> = cases
         .iter()
         .filter_map(|(text, wanted)| {

@@ -1,5 +1,10 @@
 //! Datetime and timespan as ticks of 100 ns, their calendar and their text.
 
+mod parse;
+
+pub use parse::{parse_datetime, parse_timespan};
+pub(crate) use parse::{parse_units, unit};
+
 /// Ticks of one microsecond.
 pub const MICROSECOND: i64 = 10;
 /// Ticks of one millisecond.
@@ -127,163 +132,6 @@ pub fn format_timespan(ticks: i64) -> String {
         t % hour / minute,
         t % minute / second
     )
-}
-
-/// Reads a text from left to right.
-struct Cursor<'a>(&'a str);
-
-impl Cursor<'_> {
-    fn digits(&mut self, min: usize, max: usize) -> Option<(i64, usize)> {
-        let len = self.0.bytes().take(max).take_while(u8::is_ascii_digit).count();
-        if len < min {
-            return None;
-        }
-        let (head, tail) = self.0.split_at_checked(len)?;
-        self.0 = tail;
-        Some((head.parse().ok()?, len))
-    }
-
-    fn number(&mut self, min: usize, max: usize) -> Option<i64> {
-        self.digits(min, max).map(|(n, _)| n)
-    }
-
-    fn eat(&mut self, wanted: char) -> bool {
-        if let Some(rest) = self.0.strip_prefix(wanted) {
-            self.0 = rest;
-            return true;
-        }
-        false
-    }
-
-    /// Ticks of a fraction of a second; digits past the tick are dropped.
-    fn fraction(&mut self) -> Option<i64> {
-        let len = self.0.bytes().take_while(u8::is_ascii_digit).count();
-        let (head, tail) = self.0.split_at_checked(len)?;
-        self.0 = tail;
-        let kept: String = head.chars().chain("0000000".chars()).take(7).collect();
-        if len == 0 { None } else { kept.parse().ok() }
-    }
-}
-
-/// ISO 8601 dates and times, as Kusto's literals and `todatetime()` take them. Without an offset: UTC.
-pub fn parse_datetime(text: &str) -> Option<i64> {
-    let mut c = Cursor(text.trim());
-    let year = c.number(4, 4)?;
-    let (mut month, mut day) = (1, 1);
-    if c.eat('-') {
-        month = c.number(1, 2)?;
-        if c.eat('-') {
-            day = c.number(1, 2)?;
-        }
-    }
-    let date = from_date(year, month, day)?;
-    if c.0.is_empty() || c.0 == "Z" {
-        return Some(date);
-    }
-    if !c.eat('T') && !c.eat('t') && !c.eat(' ') {
-        return None;
-    }
-    c.0 = c.0.trim_start();
-    let hour = c.number(1, 2)?;
-    if !c.eat(':') {
-        return None;
-    }
-    let minute = c.number(1, 2)?;
-    let (mut second, mut fraction) = (0, 0);
-    if c.eat(':') {
-        second = c.number(1, 2)?;
-        if c.eat('.') || c.eat(',') {
-            fraction = c.fraction()?;
-        }
-    }
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let time = hour * HOUR + minute * MINUTE + second * SECOND + fraction;
-    c.0 = c.0.trim_start();
-    checked(date + time - offset(&mut c)?)
-}
-
-fn offset(c: &mut Cursor<'_>) -> Option<i64> {
-    if matches!(c.0, "" | "Z" | "z" | "UTC" | "GMT") {
-        return Some(0);
-    }
-    let sign = if c.eat('+') { 1 } else { -1 };
-    if sign < 0 && !c.eat('-') {
-        return None;
-    }
-    let hours = c.number(2, 2)?;
-    c.eat(':');
-    let minutes = if c.0.is_empty() { 0 } else { c.number(2, 2)? };
-    (c.0.is_empty() && hours <= 14 && minutes < 60)
-        .then_some(sign * (hours * HOUR + minutes * MINUTE))
-}
-
-/// Ticks of a unit as a timespan literal names it.
-pub(crate) fn unit(name: &str) -> Option<i64> {
-    Some(match name {
-        "d" | "day" | "days" => DAY,
-        "h" | "hr" | "hrs" | "hour" | "hours" => HOUR,
-        "m" | "min" | "minute" | "minutes" => MINUTE,
-        "s" | "sec" | "second" | "seconds" => SECOND,
-        "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => MILLISECOND,
-        "micro" | "micros" | "microsecond" | "microseconds" => MICROSECOND,
-        "tick" | "ticks" => 1,
-        _ => return None,
-    })
-}
-
-/// `1.5h`, `10 min`: a number and a unit.
-pub(crate) fn parse_units(text: &str) -> Option<i64> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic())?;
-    let (number, name) = text.split_at_checked(split)?;
-    let (number, unit) = (number.trim(), unit(name)?);
-    if let Ok(whole) = number.parse::<i64>() {
-        return whole.checked_mul(unit);
-    }
-    let real: f64 = number.parse().ok()?;
-    crate::num::real_to_long((real * crate::num::long_to_real(unit)).round())
-}
-
-/// `[-][d.]hh:mm[:ss[.fffffff]]`, `[-]d` as days, or a number with a unit.
-pub fn parse_timespan(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let (sign, body) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text),
-    };
-    if !body.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    if body.contains(|c: char| c.is_ascii_alphabetic()) {
-        return Some(sign * parse_units(body)?);
-    }
-    let mut c = Cursor(body);
-    let mut first = c.number(1, 8)?;
-    if c.0.is_empty() {
-        return first.checked_mul(sign * DAY);
-    }
-    let mut days = 0;
-    if c.eat('.') {
-        days = first;
-        first = c.number(1, 2)?;
-    }
-    if !c.eat(':') {
-        return None;
-    }
-    let minutes = c.number(1, 2)?;
-    let (mut seconds, mut fraction) = (0, 0);
-    if c.eat(':') {
-        seconds = c.number(1, 2)?;
-        if c.eat('.') {
-            fraction = c.fraction()?;
-        }
-    }
-    if !c.0.is_empty() || first > 23 || minutes > 59 || seconds > 59 {
-        return None;
-    }
-    let time = first * HOUR + minutes * MINUTE + seconds * SECOND + fraction;
-    days.checked_mul(DAY)?.checked_add(time).map(|t| sign * t)
 }
 
 #[cfg(test)]
