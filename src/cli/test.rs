@@ -17,6 +17,7 @@ use crate::watch::tables::to_ticks;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Instant;
 
 const AFTER: &str = "\
@@ -148,10 +149,13 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
 
 /// Rules that have been read, by what names them.
 #[derive(Default)]
-struct Rules(BTreeMap<(Vec<String>, Vec<String>), std::rc::Rc<Vec<Ready>>>);
+struct Rules(BTreeMap<Named, Rc<Vec<Ready>>>);
+
+/// Presets and files.
+type Named = (Vec<String>, Vec<String>);
 
 impl Rules {
-    fn of(&mut self, test: &TestFile, folder: &Path) -> Result<std::rc::Rc<Vec<Ready>>, Stop> {
+    fn of(&mut self, test: &TestFile, folder: &Path) -> Result<Rc<Vec<Ready>>, Stop> {
         let mut presets = test.presets.clone();
         presets.sort();
         let mut files = Vec::new();
@@ -162,7 +166,7 @@ impl Rules {
         }
         let key = (presets, files);
         if let Some(rules) = self.0.get(&key) {
-            return Ok(std::rc::Rc::clone(rules));
+            return Ok(Rc::clone(rules));
         }
         let sets = presets::sets();
         for name in &key.0 {
@@ -177,12 +181,12 @@ impl Rules {
                 )));
             }
         }
-        let rules = std::rc::Rc::new(if key.0.is_empty() && key.1.is_empty() {
+        let rules = Rc::new(if key.0.is_empty() && key.1.is_empty() {
             Vec::new()
         } else {
             read_rules(&key.0, &key.1)?
         });
-        self.0.insert(key, std::rc::Rc::clone(&rules));
+        self.0.insert(key, Rc::clone(&rules));
         Ok(rules)
     }
 }

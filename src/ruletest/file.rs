@@ -331,7 +331,7 @@ impl TestFile {
             reading.known_table(at);
         }
         let rows = reading.rows(raw.rows);
-        let cases = raw.case.into_iter().filter_map(|case| reading.case(case)).collect::<Vec<_>>();
+        let cases = raw.case.into_iter().map(|case| reading.case(case)).collect::<Vec<_>>();
         let queries =
             raw.query.into_iter().filter_map(|query| reading.query(query)).collect::<Vec<_>>();
         let (rules, presets) = (raw.rules.all(), raw.presets.all());
@@ -484,7 +484,7 @@ impl Reading {
         all
     }
 
-    fn case(&mut self, raw: Spanned<RawCase>) -> Option<Case> {
+    fn case(&mut self, raw: Spanned<RawCase>) -> Case {
         let offset = raw.span().start;
         let raw = raw.into_inner();
         let eval = self.eval(raw.eval);
@@ -505,7 +505,7 @@ impl Reading {
             self.wrong(offset, message);
         }
         let alerts = alerts.into_iter().filter_map(|alert| self.alert(alert, &eval)).collect();
-        Some(Case { name: raw.name, offset, eval, rows, faults, alerts })
+        Case { name: raw.name, offset, eval, rows, faults, alerts }
     }
 
     fn fault(&mut self, raw: Spanned<RawFault>, eval: &[DateTime<Utc>]) -> Option<Fault> {
@@ -570,7 +570,7 @@ impl Reading {
         let offset = raw.span().start;
         let raw = raw.into_inner();
         let eval = self.instant(offset, &raw.eval)?;
-        if !(raw.fuzzy >= 0.0) {
+        if raw.fuzzy.is_nan() || raw.fuzzy < 0.0 {
             self.wrong(offset, "`fuzzy` is 0 or more".to_owned());
         }
         let first = raw.kql.trim().lines().next().unwrap_or_default().to_owned();

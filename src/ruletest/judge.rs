@@ -4,6 +4,7 @@ use super::file::{Case, Expected, QueryTest};
 use super::time::absolute;
 use crate::notify::Detail;
 use crate::notify::terminal;
+use crate::notify::wording::count_of;
 use crate::watch::alert::{Alert, Hit};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value as Json;
@@ -79,10 +80,11 @@ pub fn judge(case: &Case, told: &[Told], start: DateTime<Utc>) -> Vec<Difference
         let hits =
             told.alert.hits.iter().take(5).map(|hit| format!("hit: {}", line(&columns(hit))));
         let head = format!(
-            "at {}: {}, {}, {count} hits, {}",
+            "at {}: {}, {}, {}, {}",
             when(told.at),
             rule.id,
             rule.severity,
+            count_of(*count, "hit", "hits"),
             reason.as_str()
         );
         differences.push(Difference {
@@ -97,20 +99,12 @@ pub fn judge(case: &Case, told: &[Told], start: DateTime<Utc>) -> Vec<Difference
 }
 
 fn describe(expected: &Expected, when: &str) -> String {
-    let mut out = format!("at {when}: {}", expected.rule);
-    if let Some(severity) = expected.severity {
-        out.push_str(&format!(", {severity}"));
-    }
-    if let Some(count) = expected.count {
-        out.push_str(&format!(", {count} hits"));
-    }
-    if let Some(reason) = expected.reason {
-        out.push_str(&format!(", {}", reason.as_str()));
-    }
-    for row in &expected.rows {
-        out.push_str(&format!(", {}", toml_line(row)));
-    }
-    out
+    let mut parts = vec![format!("at {when}: {}", expected.rule)];
+    parts.extend(expected.severity.map(|severity| severity.to_string()));
+    parts.extend(expected.count.map(|count| count_of(count, "hit", "hits")));
+    parts.extend(expected.reason.map(|reason| reason.as_str().to_owned()));
+    parts.extend(expected.rows.iter().map(toml_line));
+    parts.join(", ")
 }
 
 /// How an alert differs from what is expected, apart from the instant; empty where it does not differ at all.

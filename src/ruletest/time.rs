@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use serde::Deserialize;
+use std::fmt::Write as _;
 
 /// An instant as it is written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -81,7 +82,8 @@ pub(super) fn relative(at: DateTime<Utc>, start: DateTime<Utc>) -> String {
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)]
     {
         if ms >= size {
-            out.push_str(&format!("{}{unit}", ms / size));
+            // Writing to a text cannot fail.
+            let _ = write!(out, "{}{unit}", ms / size);
             ms %= size;
         }
     }

@@ -283,7 +283,8 @@ pub fn check_name(name: &str) -> Result<(), ParameterError> {
 
 /// The parameters as constants, to stand before a query on its first line; nothing if there are none.
 pub(super) fn constants(parameters: &Parameters) -> String {
-    parameters.iter().map(|(name, value)| format!("let {name} = {}; ", value.kql())).collect()
+    let one = |(name, value): (&String, &Parameter)| format!("let {name} = {}; ", value.kql());
+    parameters.iter().map(one).collect::<Vec<_>>().concat()
 }
 
 /// Whether a text speaks of a name.

@@ -192,4 +192,6 @@ fn known() -> Vec<String> {
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,9 @@ use hsmwatch::local::files::LogFiles;
 use hsmwatch::local::logs::FileLogs;
 use hsmwatch::ports::{LogSource, Query};
 use hsmwatch::watch::alert::Interval;
+use hsmwatch::watch::build::build;
 use hsmwatch::watch::presets;
+use hsmwatch::watch::schedule::Schedule;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -205,7 +207,9 @@ fn plain_filters_find_what_the_presets_should() {
 async fn ask(logs: &FileLogs, id: &str, window: (&str, &str), from: &str) -> usize {
     let instant = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
     let (start, end) = window;
-    let query = presets::get(id).unwrap().spec.query.as_deref().unwrap();
+    let spec = presets::get(id).unwrap().spec.clone();
+    let every = Schedule::Every(chrono::TimeDelta::minutes(5));
+    let query = build(spec, &every).rule.unwrap().text();
     let query = Query {
         text: format!(
             "let window_start = datetime({start}); let window_end = datetime({end});\n{query}"

@@ -34,6 +34,7 @@ mod init;
 mod limits;
 mod logs;
 mod pack;
+mod pack_cases;
 mod package;
 mod page;
 mod presets;

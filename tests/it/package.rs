@@ -183,7 +183,7 @@ struct Configuration(tempfile::TempDir);
 
 const RULE: &str = r#"
 [[rule]]
-id = "key-export"
+id = "key-carried-out"
 title = "Key carried out of an HSM"
 severity = "critical"
 query = "CloudHsmServiceOperationAuditLogs | where OperationName == 'CN_WRAP_KEY'"

@@ -150,7 +150,7 @@ pub(crate) enum OpKind {
     Away(Vec<NamePattern>),
     Keep(Vec<NamePattern>),
     Rename(Vec<Column>),
-    Reorder(Vec<(NamePattern, Option<bool>)>),
+    Reorder(Vec<(NamePattern, Option<ColumnOrder>)>),
     Summarize {
         aggregates: Vec<Column>,
         by: Vec<Column>,
@@ -173,6 +173,14 @@ pub(crate) enum OpKind {
 pub(crate) struct NamePattern {
     pub(crate) text: String,
     pub(crate) span: Span,
+}
+
+/// In which order `project-reorder` puts the columns of a pattern.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnOrder {
+    pub(crate) ascending: bool,
+    /// Digits are compared as numbers: `a2` before `a10`.
+    pub(crate) by_number: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -216,13 +224,22 @@ pub(crate) struct JoinOp {
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
     Let(Ident, LetValue),
+    /// `declare query_parameters(…)`.
+    Parameters(Vec<Param>),
     Query(Box<Pipeline>),
+    /// What changes no result.
+    Nothing,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum LetValue {
     Pipeline(Box<Pipeline>),
-    Function { params: Vec<Param>, body: Vec<Statement> },
+    /// The span is of the closing brace.
+    Function {
+        params: Vec<Param>,
+        body: Vec<Statement>,
+        end: Span,
+    },
 }
 
 #[derive(Clone, Debug)]

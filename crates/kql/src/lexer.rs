@@ -1,5 +1,7 @@
 //! Text to tokens. Every byte of the text is looked at once.
 
+mod dynamic;
+
 use crate::diagnostics::{BAD_LITERAL, Diagnostic, Span};
 use crate::time;
 use crate::value::{Decimal, Type, Value, parse_guid};
@@ -34,7 +36,6 @@ const OPS: &[&str] = &[
 /// Literals of the form `type(text)`.
 const TYPED: &[(&str, Type)] = &[
     ("bool", Type::Bool),
-    ("boolean", Type::Bool),
     ("int", Type::Int),
     ("long", Type::Long),
     ("real", Type::Real),
@@ -50,7 +51,7 @@ const TYPED: &[(&str, Type)] = &[
 
 /// The tokens of `text`, ending with [`Kind::End`], and what could not be read.
 pub(crate) fn lex(text: &str) -> (Vec<Token>, Vec<Diagnostic>) {
-    let mut lexer = Lexer { text, at: 0, tokens: Vec::new(), found: Vec::new() };
+    let mut lexer = Lexer::new(text);
     while lexer.token() {}
     let end = Span::new(text.len(), 0);
     lexer.tokens.push(Token { kind: Kind::End, span: end });
@@ -62,6 +63,10 @@ struct Lexer<'a> {
     at: usize,
     tokens: Vec<Token>,
     found: Vec<Diagnostic>,
+    /// Literals `dynamic(…)` around the text.
+    literals: usize,
+    /// The text is of such a literal: numbers may be larger than a long.
+    json: bool,
 }
 
 fn is_name_start(c: char) -> bool {
@@ -73,6 +78,10 @@ fn is_name(c: char) -> bool {
 }
 
 impl<'a> Lexer<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0, tokens: Vec::new(), found: Vec::new(), literals: 0, json: false }
+    }
+
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or("")
     }
@@ -116,7 +125,7 @@ impl<'a> Lexer<'a> {
             self.push(Kind::Op(op), op.len());
         } else {
             let span = Span::new(self.at, c.len_utf8());
-            self.found.push(Diagnostic::error("KS005", span, format!("Unexpected character: {c}")));
+            self.found.push(Diagnostic::error("KS002", span, format!("Unexpected: {c}")));
             self.at += c.len_utf8();
         }
         true
@@ -181,7 +190,7 @@ impl<'a> Lexer<'a> {
                     let span = Span::new(self.at + here, 1);
                     self.found.push(
                         Diagnostic::error(
-                            "KS005",
+                            "KS002",
                             span,
                             "The escape sequence is not valid in a string",
                         )
@@ -207,7 +216,7 @@ impl<'a> Lexer<'a> {
                 let (_, c) = chars.next_if(|(_, c)| c.is_ascii_hexdigit())?;
                 code = code * 16 + c.to_digit(16)?;
             }
-            char::from_u32(code)
+            Some(code)
         };
         let read = match c {
             'n' => Some('\n'),
@@ -219,9 +228,23 @@ impl<'a> Lexer<'a> {
             'v' => Some('\u{b}'),
             '0' => Some('\0'),
             '\\' | '"' | '\'' => Some(c),
-            'x' => hex(2),
-            'u' => hex(4),
-            'U' => hex(8),
+            'x' => hex(2).and_then(char::from_u32),
+            'U' => hex(8).and_then(char::from_u32),
+            'u' => hex(4).and_then(|code| match code {
+                // Two halves of a character outside of the first plane.
+                0xD800..=0xDBFF => {
+                    chars.next_if(|(_, c)| *c == '\\')?;
+                    chars.next_if(|(_, c)| *c == 'u')?;
+                    let mut low = 0_u32;
+                    for _ in 0..4 {
+                        low = low * 16
+                            + chars.next_if(|(_, c)| c.is_ascii_hexdigit())?.1.to_digit(16)?;
+                    }
+                    let low = low.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
+                    char::from_u32(0x1_0000 + ((code - 0xD800) << 10) + low)
+                }
+                _ => char::from_u32(code),
+            }),
             _ => None,
         };
         value.extend(read);
@@ -276,7 +299,9 @@ impl<'a> Lexer<'a> {
             // The one magnitude that is a long only with its minus, which then wraps to itself.
             self.push(Kind::Literal(Value::Long(i64::MIN), Type::Long), len);
         } else {
-            self.literal(text.parse().ok().map(Value::Long), Type::Long, len);
+            let value = text.parse().ok().map(Value::Long);
+            let large = || text.parse().ok().filter(|_| self.json).map(Value::Real);
+            self.literal(value.or_else(large), Type::Long, len);
         }
     }
 
@@ -310,8 +335,8 @@ impl<'a> Lexer<'a> {
             self.push(Kind::Name, len + 1);
             return;
         }
-        if name == "true" || name == "false" {
-            self.push(Kind::Literal(Value::Bool(name == "true"), Type::Bool), len);
+        if let Some(value) = truth(name) {
+            self.push(Kind::Literal(Value::Bool(value), Type::Bool), len);
             return;
         }
         let blanks = after.len() - after.trim_start_matches([' ', '\t']).len();
@@ -337,7 +362,8 @@ impl<'a> Lexer<'a> {
         let raw = body.get(..end).unwrap_or("").trim();
         let len = open + end + 1;
         if ty == Type::Dynamic {
-            self.dynamic(raw, len);
+            let blanks = body.len() - body.trim_start().len();
+            self.dynamic(raw, open + blanks, len);
             return;
         }
         let quoted = ['"', '\''].into_iter().find_map(|q| raw.strip_prefix(q)?.strip_suffix(q));
@@ -348,55 +374,14 @@ impl<'a> Lexer<'a> {
         }
         self.literal(typed_value(ty, text), ty, len);
     }
-
-    fn dynamic(&mut self, raw: &str, len: usize) {
-        let json = match raw.strip_prefix('\'').and_then(|r| r.strip_suffix('\'')) {
-            Some(inner) if !inner.contains(['\'', '\\']) => Ok(serde_json::Value::from(inner)),
-            _ => serde_json::from_str(&json_text(raw)),
-        };
-        match json {
-            Ok(json) => {
-                self.push(Kind::Literal(Value::from_json(json), Type::Dynamic), len);
-            }
-            Err(error) => {
-                let span = Span::new(self.at, len);
-                let nested = TYPED.iter().any(|(n, _)| raw.contains(&format!("{n}(")));
-                self.found.push(if nested {
-                    Diagnostic::lacking(span, "a typed literal inside of dynamic()")
-                } else {
-                    Diagnostic::error(BAD_LITERAL, span, format!("the text is not JSON: {error}"))
-                });
-                self.push(Kind::Literal(Value::Null, Type::Dynamic), len);
-            }
-        }
-    }
 }
 
-/// JSON with single-quoted strings turned into double-quoted ones.
-fn json_text(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut quote = None;
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (None, '"' | '\'') => {
-                quote = Some(c);
-                out.push('"');
-            }
-            (Some(q), _) if c == q => {
-                quote = None;
-                out.push('"');
-            }
-            (Some('\''), '"') => out.push_str("\\\""),
-            (Some(q), '\\') => match chars.next() {
-                Some('\'') if q == '\'' => out.push('\''),
-                Some(next) => out.extend(['\\', next]),
-                None => out.push('\\'),
-            },
-            _ => out.push(c),
-        }
+fn truth(name: &str) -> Option<bool> {
+    match name {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
     }
-    out
 }
 
 fn dynamic_end(body: &str) -> Option<usize> {

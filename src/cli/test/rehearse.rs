@@ -92,7 +92,7 @@ pub(super) fn play(
 }
 
 fn manner(mishaps: &[Mishap]) -> Manner {
-    let one = mishaps.iter().map(|mishap| match mishap {
+    let one = mishaps.last().map(|mishap| match mishap {
         Mishap::Status(status) => Manner::Status(*status),
         Mishap::Dies => Manner::Dies,
         Mishap::Down => Manner::Down,
@@ -100,7 +100,7 @@ fn manner(mishaps: &[Mishap]) -> Manner {
         Mishap::CrashAfter => Manner::CallerDies,
         Mishap::Missed => Manner::Well,
     });
-    one.last().unwrap_or_default()
+    one.unwrap_or_default()
 }
 
 struct Play {

@@ -14,6 +14,7 @@ fn every_file_is_built_in_and_named_like_its_rule() {
     let files: BTreeSet<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "tests")
         .collect();
     let ids: BTreeSet<String> = all().iter().map(|p| format!("{}.toml", p.spec.id)).collect();
     assert_eq!(files, ids);
@@ -157,4 +158,22 @@ fn a_key_that_the_contract_lacks_is_refused() {
     let refused = |text: &str| toml::from_str::<File>(text).map(|_| ()).unwrap_err().to_string();
     assert!(refused("[[rule]]\nid = \"a\"\ntags = []").contains("unknown field `tags`"));
     assert!(refused("[[rule]]\nid = \"a\"\nevery = \"5 m\"").contains("is not a duration"));
+}
+
+/// To make it again: `HSMWATCH_WRITE=1 cargo test -p hsmwatch --lib generated`.
+#[test]
+fn the_generated_page_of_rules_is_what_the_pack_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
+    let there = std::fs::read_to_string(&path).unwrap();
+    let (before, after) = there.split_once("<!-- rules -->\n").unwrap();
+    let (_, after) = after.split_once("<!-- end of rules -->").unwrap();
+    let page = reference::page();
+    let made = format!("{before}<!-- rules -->\n{page}<!-- end of rules -->{after}");
+    #[expect(clippy::disallowed_methods, reason = "a switch of whoever runs the test")]
+    if std::env::var("HSMWATCH_WRITE").is_ok() {
+        std::fs::write(path, made).unwrap();
+        return;
+    }
+    let hint = "HSMWATCH_WRITE=1 cargo test -p hsmwatch --lib generated";
+    assert!(there == made, "docs/rules.md is not what the pack says: {hint}");
 }

@@ -51,7 +51,14 @@ const WRAPPERS: &[&str] =
 const NAMES: &[&str] = &["why", "error", "fault", "problem", "what", "reason"];
 
 /// Names and signs that are no texts: of credentials, and what the query service writes.
-const WORDS: &[&str] = &["the shared access signature", "exceeded the allowed limits"];
+const WORDS: &[&str] = &[
+    "the shared access signature",
+    "exceeded the allowed limits",
+    "let window_start = datetime(",
+    "); let window_end = datetime(",
+    "in the configuration",
+    "in the rules",
+];
 
 /// What is written in these is no error.
 const CURES: &[&str] = &["hint", "maybe_hint"];
@@ -71,6 +78,8 @@ const SPEAKERS: &[&str] = &[
     "cli/rows.rs",
     "cli/rules.rs",
     "cli/sample.rs",
+    "local/fleeting.rs",
+    "local/rehearsal.rs",
     "cli/status",
     "hosts/page",
     "notify/content.rs",

@@ -1,16 +1,13 @@
 //! Calls: of the table's functions, of aggregates, of `let` functions, and of the few that are more than a function.
 
 use super::expr::{Place, coerced, made};
-use super::{
-    Binder, Bound, Entry, Function as LetFunction, LetTable, MAX_CALLS_DEEP, Typed, lookup,
-};
+use super::{Binder, Bound, Entry, Typed, lookup};
 use crate::aggregates::{self, Aggregate, Shape};
-use crate::ast::{Arg, Expr as Ast, ExprKind, Ident, ParamType};
-use crate::diagnostics::{Diagnostic, Span, TOO_COMPLEX};
+use crate::ast::{Arg, Expr as Ast, ExprKind, Ident};
+use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{self, Function, Gives, Naming, Prepare, Refusal, Signature, Takes, known};
 use crate::plan::{AggregateCall, Expr};
 use crate::value::{Type, Value};
-use std::rc::Rc;
 
 /// The type that all of these have in common.
 fn common(types: &[Type]) -> Option<Type> {
@@ -77,6 +74,16 @@ fn parameter(signature: &Signature, at: usize) -> Takes {
     signature.takes.get(at).or(signature.takes.last()).copied().unwrap_or(Takes::Scalar)
 }
 
+/// `column_ifexists` passes its column's name to the result, not to what is made of it.
+pub(super) fn unnamed(ast: &Ast, value: Typed) -> Typed {
+    match &ast.kind {
+        ExprKind::Call { name, .. } if name.name.starts_with("column") && !value.is_column => {
+            Typed { name: None, ..value }
+        }
+        _ => value,
+    }
+}
+
 /// The result of matching a call with a function's signatures.
 struct Matched {
     ty: Type,
@@ -99,7 +106,7 @@ impl Binder<'_> {
                         "The function '{}' gives a table, a scalar is expected here",
                         name.name
                     );
-                    self.error("KS106", name.span, message);
+                    self.error("KS108", name.span, message);
                     None
                 }
             };
@@ -141,7 +148,10 @@ impl Binder<'_> {
             }
             _ => (args, None),
         };
-        let args: Vec<Option<Typed>> = args.iter().map(|a| self.expr(&a.value, place)).collect();
+        let args: Vec<Option<Typed>> = args
+            .iter()
+            .map(|a| self.expr(&a.value, place).map(|value| unnamed(&a.value, value)))
+            .collect();
         let args: Vec<Typed> = args.into_iter().collect::<Option<_>>()?;
         let value = self.call_function(function, name, args, span)?;
         Some(match to {
@@ -189,7 +199,8 @@ impl Binder<'_> {
         } else {
             let message =
                 format!("The function '{text}' expects between {min} and {max} arguments");
-            self.error("KS120", name.span, message);
+            // Functions that take any number of arguments have a code of their own.
+            self.error(if max > 60 { "KS120" } else { "KS119" }, name.span, message);
         }
         None
     }
@@ -447,6 +458,10 @@ impl Binder<'_> {
         let mut sound = true;
         for arg in args {
             if matches!(arg.value.kind, ExprKind::Star) && aggregate.shape != Shape::Single {
+                if aggregate.shape == Shape::Extreme && bound.is_empty() {
+                    self.error("KS191", arg.value.span, "The * syntax is not allowed here");
+                    return None;
+                }
                 let own: Vec<String> =
                     bound.iter().filter(|b| b.is_column).filter_map(|b| b.name.clone()).collect();
                 for (at, column) in place.columns.columns.iter().enumerate() {
@@ -470,7 +485,7 @@ impl Binder<'_> {
             }
             match self.expr(&arg.value, &mut inner) {
                 Some(value) => {
-                    bound.push(value);
+                    bound.push(unnamed(&arg.value, value));
                     written.push(arg.name.as_ref().map(|n| n.name.clone()));
                 }
                 None => sound = false,
@@ -548,90 +563,5 @@ impl Binder<'_> {
             span: name.span,
         });
         Some(typed.collect())
-    }
-
-    /// Binds the body of a `let` function with its arguments in scope.
-    pub(super) fn call_let(
-        &mut self,
-        function: &Rc<LetFunction>,
-        name: &Ident,
-        args: &[Arg],
-        mut place: Option<&mut Place<'_>>,
-    ) -> Option<Bound> {
-        if self.calls >= MAX_CALLS_DEEP {
-            self.error(TOO_COMPLEX, name.span, "The functions call one another too deeply");
-            return None;
-        }
-        let required = function.params.iter().filter(|p| p.default.is_none()).count();
-        self.arity(name, args.len(), required.min(function.params.len()), function.params.len())?;
-        let mut entries = Vec::new();
-        for (at, param) in function.params.iter().enumerate() {
-            let arg = args
-                .iter()
-                .find(|a| a.name.as_ref().is_some_and(|n| n.name == param.name.name))
-                .or_else(|| args.get(at).filter(|a| a.name.is_none()))
-                .map(|a| &a.value);
-            let entry = match &param.ty {
-                ParamType::Table(columns) => {
-                    let Some(arg) = arg else {
-                        self.arity(name, args.len(), function.params.len(), function.params.len())?;
-                        return None;
-                    };
-                    self.table_argument(arg, columns)?
-                }
-                ParamType::Scalar(ty) => {
-                    let value = match (arg, &param.default, place.as_deref_mut()) {
-                        (Some(arg), _, Some(place)) => self.expr(arg, place)?,
-                        (Some(arg), _, None) => self.alone(arg)?,
-                        (None, Some(default), _) => self.alone(default)?,
-                        (None, None, _) => {
-                            self.arity(
-                                name,
-                                args.len(),
-                                function.params.len(),
-                                function.params.len(),
-                            )?;
-                            return None;
-                        }
-                    };
-                    Entry::Scalar(coerced(value, *ty))
-                }
-            };
-            entries.push((param.name.name.clone(), entry));
-        }
-        let outer = std::mem::replace(&mut self.scope, function.scope.clone());
-        for (name, entry) in entries {
-            self.declare(&name, entry);
-        }
-        self.calls += 1;
-        let before = self.found.len();
-        let result = self.statements(&function.body, name.span);
-        self.calls -= 1;
-        self.scope = outer;
-        // Column arguments only mean something where rows are: a body that pipes them elsewhere is refused.
-        if self.found.len() > before {
-            return None;
-        }
-        if let (Some(Bound::Table(_)), Some(place)) = (&result, place)
-            && !place.columns.columns.is_empty()
-            && !args.is_empty()
-        {
-            self.unsupported(name.span, "a table function over the columns of a row");
-            return None;
-        }
-        result
-    }
-
-    fn table_argument(&mut self, arg: &Ast, columns: &[(Ident, Type)]) -> Option<Entry> {
-        let node = self.table(arg)?;
-        for (name, ty) in columns {
-            let has = node.schema.columns.iter().any(|c| c.name == name.name && c.ty == *ty);
-            if !has {
-                let message = format!("The table has no column '{}' of type {ty}", name.name);
-                self.error("KS142", arg.span, message);
-                return None;
-            }
-        }
-        Some(Entry::Table(LetTable { node, anew: None }))
     }
 }

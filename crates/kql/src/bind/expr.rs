@@ -1,7 +1,7 @@
 //! Scalar expressions.
 
 use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
-use crate::ast::{Expr as Ast, ExprKind, InOp};
+use crate::ast::{Expr as Ast, ExprKind, Ident, InOp};
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{Args, Eval, dynamic, nearest};
 use crate::plan::{AggregateCall, Expr, Node, RunState, Subquery};
@@ -98,7 +98,7 @@ impl Binder<'_> {
             }
             ExprKind::Call { name, args } => self.call(name, args, span, place)?,
             ExprKind::Member(base, member) => {
-                let base = self.expr(base, place)?;
+                let base = super::call::unnamed(base, self.expr(base, place)?);
                 self.path(base, Value::from(member.name.as_str()), &member.name, member.span, true)?
             }
             ExprKind::Index(base, index) => self.index(base, index, place)?,
@@ -165,7 +165,16 @@ impl Binder<'_> {
             }
             Some(Entry::Table(_)) => {
                 let message = format!("The name '{name}' is a table, a scalar is expected here");
-                self.error("KS106", span, message);
+                self.error("KS108", span, message);
+                None
+            }
+            Some(Entry::Function(function)) if function.needs_no_argument() => {
+                let ident = Ident { name: name.to_owned(), span };
+                self.call(&ident, &[], span, place)
+            }
+            None if self.catalog.schema(name).is_some() => {
+                let message = format!("The name '{name}' is a table, a scalar is expected here");
+                self.error("KS108", span, message);
                 None
             }
             Some(Entry::Function(_)) => {
@@ -203,21 +212,31 @@ impl Binder<'_> {
             }
             return None;
         }
-        let name = base.name.as_ref().map(|n| format!("{n}_{text}"));
+        let name = match &base.name {
+            Some(base) => Some(format!("{base}_{text}")),
+            None => Some(text.to_owned()).filter(|text| !text.is_empty()),
+        };
         let eval: Eval = Arc::new(move |args| dynamic::access(args.value(0), &step));
         Some(Typed { name, ..made(eval, vec![base], Type::Dynamic) })
     }
 
     fn index(&mut self, base: &Ast, index: &Ast, place: &mut Place<'_>) -> Option<Typed> {
-        let (base, index) = (self.expr(base, place), self.expr(index, place));
+        let written = matches!(index.kind, ExprKind::Literal(..));
+        let bound = self.expr(base, place).map(|value| super::call::unnamed(base, value));
+        let (base, index) = (bound, self.expr(index, place));
         let (base, index) = (base?, index?);
         if let Some(step @ (Value::String(_) | Value::Long(_) | Value::Int(_))) = index.constant() {
-            let (step, text) = (step.clone(), step.text());
+            let (step, text) = (step.clone(), if written { step.text() } else { "".into() });
             return self.path(base, step, &text, index.span, false);
         }
-        if base.ty != Type::Dynamic
-            || !(index.ty.is_integer() || matches!(index.ty, Type::String | Type::Dynamic))
+        if base.ty == Type::Dynamic
+            && !(index.ty.is_integer() || matches!(index.ty, Type::String | Type::Dynamic))
         {
+            let message = "The expression must have one of the types: int, long or string";
+            self.error("KS141", index.span, message);
+            return None;
+        }
+        if base.ty != Type::Dynamic {
             self.error(
                 "KS147",
                 index.span,
@@ -245,6 +264,11 @@ impl Binder<'_> {
     ) -> Option<Typed> {
         let bound: Vec<Option<Typed>> = parts.iter().map(|p| self.expr(p, place)).collect();
         let bound: Vec<Typed> = bound.into_iter().collect::<Option<_>>()?;
+        let as_truth = |value: Typed| match value.ty {
+            Type::Dynamic => coerced(value, Type::Bool),
+            _ => value,
+        };
+        let bound: Vec<Typed> = bound.into_iter().map(as_truth).collect();
         for pair in bound.windows(2) {
             if let [a, b] = pair
                 && (a.ty != Type::Bool || b.ty != Type::Bool)

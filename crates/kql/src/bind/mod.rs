@@ -7,6 +7,7 @@ mod call;
 mod compare;
 mod expand;
 mod expr;
+mod function;
 mod names;
 mod parse;
 mod pipeline;
@@ -85,6 +86,8 @@ struct Anew {
 struct Function {
     params: Vec<Param>,
     body: Vec<Statement>,
+    /// The closing brace.
+    end: Span,
     /// The names that were there before the function.
     scope: Scope,
 }
@@ -239,18 +242,22 @@ impl Binder<'_> {
                             Some(Bound::Scalar(value)) => Some(Entry::Scalar(value)),
                             None => None,
                         },
-                        LetValue::Function { params, body } => {
-                            Some(Entry::Function(Rc::new(Function {
+                        LetValue::Function { params, body, end } => {
+                            let function = Rc::new(Function {
                                 params: params.clone(),
                                 body: body.clone(),
+                                end: *end,
                                 scope: self.scope.clone(),
-                            })))
+                            });
+                            self.checked(&function).map(|()| Entry::Function(function))
                         }
                     };
                     // Names after a failed `let` would only repeat its failure.
                     let entry = entry?;
                     self.declare(&name.name, entry);
                 }
+                Statement::Parameters(params) => self.query_parameters(params)?,
+                Statement::Nothing => {}
                 Statement::Query(pipeline) => {
                     queries += 1;
                     if queries > 1 {

@@ -5,8 +5,8 @@ use super::names::Names;
 use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
 use crate::aggregates;
 use crate::ast::{
-    BinaryOp, Column, Expr as Ast, ExprKind, JoinKind, JoinOp, OpKind, Operator, Pipeline,
-    RangeSource, SortKey as AstKey, Source, UnionOp,
+    Arg, BinaryOp, Column, Expr as Ast, ExprKind, Ident, JoinKind, JoinOp, OpKind, Operator,
+    Pipeline, RangeSource, SortKey as AstKey, Source, UnionOp,
 };
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{conversion::to_type, nearest};
@@ -56,6 +56,14 @@ impl Binder<'_> {
                     Some(Bound::Scalar(Typed { span: ast.span, ..value }))
                 }
                 Some(Entry::Table(table)) => self.read(table, ast.span).map(Bound::Table),
+                Some(Entry::Function(function)) if function.needs_no_argument() => {
+                    let name = Ident { name: name.clone(), span: ast.span };
+                    self.call_let(&function, &name, &[], None)
+                }
+                None if self.catalog.schema(name).is_none() => {
+                    self.column_index(&Schema::default(), name, ast.span);
+                    None
+                }
                 _ => self.table(ast).map(Bound::Table),
             },
             ExprKind::Call { name, args } => {
@@ -92,9 +100,15 @@ impl Binder<'_> {
     /// A table by its name, a call or a pipeline.
     pub(super) fn table(&mut self, ast: &Ast) -> Option<Arc<Node>> {
         let ExprKind::Name(name) = &ast.kind else {
-            if let ExprKind::Call { name, .. } = &ast.kind {
+            if let ExprKind::Call { name, args } = &ast.kind {
                 let known = name.name == "materialize"
                     || matches!(lookup(&self.scope, &name.name), Some(Entry::Function(_)));
+                if let ("table", [Arg { value: Ast { kind: ExprKind::Literal(of, _), .. }, .. }]) =
+                    (name.name.as_str(), args.as_slice())
+                {
+                    let kind = ExprKind::Name(of.text().to_string());
+                    return self.table(&Ast { kind, span: ast.span, depth: 0 });
+                }
                 if !known {
                     let text = &name.name;
                     if matches!(
@@ -113,7 +127,7 @@ impl Binder<'_> {
             return match self.source_expr(ast)? {
                 Bound::Table(node) => Some(node),
                 Bound::Scalar(_) => {
-                    self.error("KS106", ast.span, "A table is expected here, not a scalar");
+                    self.error("KS111", ast.span, "A table is expected here, not a scalar");
                     None
                 }
             };
@@ -127,6 +141,15 @@ impl Binder<'_> {
                     format!("The name '{name}' is a scalar, a table is expected here"),
                 );
                 return None;
+            }
+            Some(Entry::Function(function)) if function.needs_no_argument() => {
+                return match self.source_expr(ast)? {
+                    Bound::Table(node) => Some(node),
+                    Bound::Scalar(_) => {
+                        self.error("KS111", ast.span, "A table is expected here, not a scalar");
+                        None
+                    }
+                };
             }
             Some(Entry::Function(_)) => {
                 self.error(
@@ -159,7 +182,8 @@ impl Binder<'_> {
         let mut values = Vec::new();
         let mut sound = true;
         for (at, column) in columns.iter().enumerate() {
-            let Some(value) = self.alone(&column.expr) else {
+            let value = self.one_name(column).and_then(|()| self.alone(&column.expr));
+            let Some(value) = value else {
                 sound = false;
                 continue;
             };
@@ -185,10 +209,20 @@ impl Binder<'_> {
         let step = self.alone(&range.step);
         let (from, to, step) = (from?, to?, step?);
         let ty = match (from.ty, to.ty, step.ty) {
+            (Type::Int, Type::Int, Type::Int) => Type::Int,
             (a, b, c) if a.is_integer() && b.is_integer() && c.is_integer() => Type::Long,
             (a, b, c) if [a, b, c].iter().all(|t| t.is_integer() || *t == Type::Real) => Type::Real,
             (Type::Datetime, Type::Datetime, Type::Timespan) => Type::Datetime,
             (Type::Timespan, Type::Timespan, Type::Timespan) => Type::Timespan,
+            (a, b, c) if [a, b, c].iter().all(|t| t.is_number()) => {
+                self.unsupported(span, "a range of decimals");
+                return None;
+            }
+            (Type::Dynamic, ..) | (_, Type::Dynamic, _) | (.., Type::Dynamic) => {
+                let message = "The argument value must be summable: a number, timespan or datetime";
+                self.error("KS138", span, message);
+                return None;
+            }
             (a, _, c) => {
                 let message = format!(
                     "The operator 'range' is not defined for the operand types {a} and {c}"
@@ -203,12 +237,20 @@ impl Binder<'_> {
         } else {
             Op::Range { from: from.expr, to: to.expr, step: step.expr }
         };
-        self.node(Schema::new([(range.name.name.as_str(), ty)]), op, span)
+        let name = range.name.name.as_str();
+        if ty == Type::Int {
+            let input = self.node(Schema::new([(name, Type::Long)]), op, span)?;
+            let expr = Expr::Column(0);
+            let value = Typed { expr, ty: Type::Long, name: None, is_column: true, span };
+            let op = Op::Project(input, vec![coerced(value, ty).expr]);
+            return self.node(Schema::new([(name, ty)]), op, span);
+        }
+        self.node(Schema::new([(name, ty)]), op, span)
     }
 
     fn datatable(
         &mut self,
-        columns: &[(crate::ast::Ident, Type)],
+        columns: &[(Ident, Type)],
         values: &[Ast],
         span: Span,
     ) -> Option<Arc<Node>> {
@@ -225,14 +267,6 @@ impl Binder<'_> {
         for chunk in values.chunks(columns.len()) {
             let mut row = Vec::new();
             for (value, (_, ty)) in chunk.iter().zip(columns) {
-                let literal = match &value.kind {
-                    ExprKind::Negate(_, inner) => &inner.kind,
-                    kind => kind,
-                };
-                if !matches!(literal, ExprKind::Literal(..)) {
-                    self.error("KS005", value.span, "Expected: a literal");
-                    return None;
-                }
                 let value = self.alone(value)?;
                 let Some(constant) = value.constant() else {
                     self.error("KS129", value.span, "The expression must be a constant");
@@ -335,8 +369,9 @@ impl Binder<'_> {
     }
 
     pub(super) fn one_name(&mut self, column: &Column) -> Option<()> {
-        if let [_, second, ..] = column.names.as_slice() {
-            self.unsupported(second.span, "several names for one expression");
+        if let [first, .., last] = column.names.as_slice() {
+            let message = "The expression does not have multiple named values";
+            self.error("KS149", first.span.to(last.span), message);
             return None;
         }
         Some(())
@@ -468,11 +503,8 @@ impl Binder<'_> {
                 continue;
             };
             if let Some(extra) = column.names.get(outputs.len()) {
-                self.error(
-                    "KS005",
-                    extra.span,
-                    "Expected: as many names as the aggregate has columns",
-                );
+                let message = "The name does not have a corresponding expression";
+                self.error("KS150", extra.span, message);
                 sound = false;
                 continue;
             }
@@ -526,14 +558,17 @@ impl Binder<'_> {
         }
         let mut sound = true;
         for ast in &union.tables {
+            let before = self.found.len();
+            let node = self.table(ast);
+            let unknown = |d: &Diagnostic| matches!(d.code, "KS204" | "KS142");
             if union.fuzzy
-                && let ExprKind::Name(name) = &ast.kind
-                && lookup(&self.scope, name).is_none()
-                && self.catalog.schema(name).is_none()
+                && node.is_none()
+                && self.found.get(before..).is_some_and(|found| found.iter().all(unknown))
             {
+                self.found.truncate(before);
                 continue;
             }
-            match self.table(ast) {
+            match node {
                 Some(node) => {
                     let name =
                         source_name(&node).unwrap_or_else(|| format!("union_arg{}", inputs.len()));

@@ -1,7 +1,7 @@
 //! The operators that only move, drop or rename columns.
 
 use super::Binder;
-use crate::ast::{Column as AstColumn, ExprKind, NamePattern};
+use crate::ast::{Column as AstColumn, ColumnOrder, ExprKind, NamePattern};
 use crate::plan::{Expr, Node, Op};
 use crate::schema::{Column, Schema};
 use crate::value::Type;
@@ -19,6 +19,24 @@ fn matches(pattern: &str, name: &str) -> bool {
         rest = rest.get(at + part.len()..).unwrap_or("");
     }
     rest.ends_with(last)
+}
+
+/// A name as it is ordered: text, and numbers where they count as such.
+fn pieces(name: &str, by_number: bool) -> Vec<(String, u128)> {
+    if !by_number {
+        return vec![(name.to_owned(), 0)];
+    }
+    let mut rest = name;
+    let mut pieces = Vec::new();
+    while !rest.is_empty() {
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at_checked(text).unwrap_or((rest, ""));
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let (digits, after) = after.split_at_checked(digits).unwrap_or((after, ""));
+        pieces.push((text.to_owned(), digits.parse().unwrap_or(0)));
+        rest = after;
+    }
+    pieces
 }
 
 impl Binder<'_> {
@@ -82,18 +100,28 @@ impl Binder<'_> {
     pub(super) fn reorder(
         &mut self,
         input: Arc<Node>,
-        patterns: &[(NamePattern, Option<bool>)],
+        patterns: &[(NamePattern, Option<ColumnOrder>)],
         span: crate::Span,
     ) -> Option<Arc<Node>> {
         let mut places = Vec::new();
         let mut taken = HashSet::new();
+        let mut written = HashSet::new();
         for (pattern, order) in patterns {
             let mut found = self.columns_of(pattern, &input.schema)?;
-            let name = |at: &usize| input.schema.columns.get(*at).map(|c| c.name.to_lowercase());
-            match order {
-                Some(true) => found.sort_by_key(name),
-                Some(false) => found.sort_by_key(|at| std::cmp::Reverse(name(at))),
-                None => {}
+            if !pattern.text.contains('*') && !written.insert(pattern.text.as_str()) {
+                let message =
+                    format!("A column with the name '{}' is already declared", pattern.text);
+                self.error("KS171", pattern.span, message);
+                return None;
+            }
+            if let Some(order) = order {
+                found.sort_by_cached_key(|at| {
+                    let column = input.schema.columns.get(*at);
+                    column.map(|c| pieces(&c.name.to_lowercase(), order.by_number))
+                });
+                if !order.ascending {
+                    found.reverse();
+                }
             }
             places.extend(found.into_iter().filter(|at| taken.insert(*at)));
         }
@@ -112,9 +140,13 @@ impl Binder<'_> {
         let mut sources = HashSet::new();
         let mut targets = HashSet::new();
         for column in columns {
-            let (Some(target), ExprKind::Name(source)) = (column.names.first(), &column.expr.kind)
-            else {
+            let Some(target) = column.names.first() else {
                 self.error("KS110", column.expr.span, "Column rename assignment expected");
+                sound = None;
+                continue;
+            };
+            let ExprKind::Name(source) = &column.expr.kind else {
+                self.error("KS109", column.expr.span, "Column name expected");
                 sound = None;
                 continue;
             };
@@ -122,7 +154,10 @@ impl Binder<'_> {
                 sound = None;
                 continue;
             };
-            if !targets.insert(target.name.as_str()) || !sources.insert(at) {
+            if !targets.insert(target.name.as_str())
+                || !sources.insert(at)
+                || input.schema.index(&target.name).is_some()
+            {
                 let message =
                     format!("A column with the name '{}' is already declared", target.name);
                 self.error("KS171", target.span, message);

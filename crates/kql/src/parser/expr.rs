@@ -7,6 +7,62 @@ use crate::functions::text_ops;
 use crate::lexer::Kind;
 use crate::value::{Type, Value};
 
+/// What the service takes for a keyword where an expression may stand.
+const RESERVED: &[&str] = &[
+    "accumulate",
+    "and",
+    "as",
+    "asc",
+    "between",
+    "boolean",
+    "by",
+    "contains",
+    "datascope",
+    "datatable",
+    "date",
+    "datetime",
+    "decimal",
+    "desc",
+    "double",
+    "dynamic",
+    "endswith",
+    "external_data",
+    "externaldata",
+    "find",
+    "first",
+    "flags",
+    "has",
+    "has_all",
+    "has_any",
+    "in",
+    "int",
+    "invoke",
+    "isfuzzy",
+    "last",
+    "like",
+    "long",
+    "materialize",
+    "of",
+    "or",
+    "print",
+    "project",
+    "real",
+    "relaxed",
+    "sample",
+    "search",
+    "set",
+    "simple",
+    "startswith",
+    "string",
+    "time",
+    "timespan",
+    "title",
+    "to",
+    "toscalar",
+    "union",
+    "where",
+];
+
 impl Parser<'_> {
     pub(crate) fn expr(&mut self) -> Parsed<Expr> {
         self.nested(|p| p.logic(false))
@@ -95,11 +151,16 @@ impl Parser<'_> {
             "like" | "notlike" | "like_cs" | "notlike_cs" | "notcontains" | "notcontains_cs" => {
                 return Err(Diagnostic::lacking(self.span(), &format!("operator `{word}`")));
             }
+            "containscs" => match text_ops::find("contains_cs") {
+                Some(op) => Comparator::Binary(BinaryOp::Text(op)),
+                None => return Ok(None),
+            },
             _ => match text_ops::find(word) {
                 Some(op) => Comparator::Binary(BinaryOp::Text(op)),
                 None if word.starts_with('!') => {
                     let message = format!("`{word}` is not an operator");
-                    return Err(Diagnostic::error("KS005", self.span(), message));
+                    let help = format!("write `not(… {} …)`", word.trim_start_matches('!'));
+                    return Err(Diagnostic::error("KS002", self.span(), message).help(help));
                 }
                 None => return Ok(None),
             },
@@ -147,7 +208,7 @@ impl Parser<'_> {
         }
     }
 
-    fn unary(&mut self) -> Parsed<Expr> {
+    pub(super) fn unary(&mut self) -> Parsed<Expr> {
         if self.is_op("-") {
             let at = self.step();
             let inner = self.nested(Self::unary)?;
@@ -171,6 +232,9 @@ impl Parser<'_> {
         loop {
             if self.is_op(".") {
                 self.step();
+                if let Some(word) = self.word() {
+                    self.not_reserved(word, self.span())?;
+                }
                 let name = self.ident()?;
                 let (span, depth) = (base.span.to(name.span), base.depth);
                 base = make(ExprKind::Member(Box::new(base), name), span, depth)?;
@@ -243,6 +307,7 @@ impl Parser<'_> {
                 let message = "The function 'not' requires an argument list";
                 return Err(Diagnostic::error("KS117", start, message).help("write `not(…)`"));
             }
+            self.not_reserved(word, start)?;
             let name = word.to_owned();
             self.step();
             return make(ExprKind::Name(name), start, 0);
@@ -258,7 +323,8 @@ impl Parser<'_> {
                 if named {
                     self.step();
                 }
-                let value = self.expr_or_pipeline()?;
+                let rows = matches!(word, "toscalar" | "materialize") || self.is_word("datatable");
+                let value = if rows { self.expr_or_pipeline()? } else { self.expr()? };
                 depth = depth.max(value.depth);
                 args.push(Arg { name, value });
                 if !self.eat(",") {
@@ -268,6 +334,16 @@ impl Parser<'_> {
         }
         let end = self.expect(")")?;
         make(ExprKind::Call { name, args }, start.to(end), depth)
+    }
+
+    /// Words of the language are names in brackets only.
+    fn not_reserved(&self, word: &str, span: Span) -> Parsed<()> {
+        if !RESERVED.contains(&word) {
+            return Ok(());
+        }
+        let message =
+            format!("Missing expression: the keyword '{word}' is a name in brackets only");
+        Err(Diagnostic::error("KS006", span, message).help(format!("write `['{word}']`")))
     }
 
     /// An expression; with a pipe after it, or an operator that makes rows before it, a pipeline.

@@ -11,6 +11,7 @@ use crate::ast::{
 use crate::diagnostics::{Diagnostic, Span, TOO_COMPLEX};
 use crate::lexer::{Kind, Token, lex};
 use crate::value::{Type, Value};
+use std::collections::HashSet;
 
 /// Nested parentheses, calls and brackets.
 const MAX_NESTING: usize = 64;
@@ -149,7 +150,6 @@ impl<'a> Parser<'a> {
     fn statements(&mut self, stop: Stop) -> Parsed<Vec<Statement>> {
         let mut all = Vec::new();
         loop {
-            while self.eat(";") {}
             let ended = match stop {
                 Stop::End => matches!(self.kind_at(0), Kind::End),
                 Stop::Brace => self.is_op("}"),
@@ -162,7 +162,7 @@ impl<'a> Parser<'a> {
                 Stop::End => matches!(self.kind_at(0), Kind::End),
                 Stop::Brace => self.is_op("}"),
             };
-            if !ended && !self.is_op(";") {
+            if !ended && !self.eat(";") {
                 let end = match self.kind_at(0) {
                     Kind::Op("=") => self.unexpected().help("a comparison is written `==`"),
                     Kind::Op(op) if !matches!(*op, "(" | "[" | "{") => self.unexpected(),
@@ -191,7 +191,15 @@ impl<'a> Parser<'a> {
             };
             return Ok(Statement::Let(name, value));
         }
-        if let Some(word @ ("set" | "declare" | "alias" | "restrict" | "pattern")) = word
+        if word == Some("set") && named {
+            return self.set();
+        }
+        if word == Some("declare") && self.word_ahead(1) == Some("query_parameters") {
+            self.step();
+            self.step();
+            return Ok(Statement::Parameters(self.parameters()?));
+        }
+        if let Some(word @ ("declare" | "alias" | "restrict" | "pattern")) = word
             && named
         {
             return Err(Diagnostic::lacking(self.span(), &format!("statement `{word}`")));
@@ -202,50 +210,115 @@ impl<'a> Parser<'a> {
         Ok(Statement::Query(Box::new(self.pipeline()?)))
     }
 
+    /// `set option`, `set option = value`: an option that only bounds or tells of the service's work is passed over.
+    fn set(&mut self) -> Parsed<Statement> {
+        const HARMLESS: &[&str] = &[
+            "notruncation",
+            "truncationmaxsize",
+            "truncationmaxrecords",
+            "norequesttimeout",
+            "servertimeout",
+            "querytrace",
+            "maxmemoryconsumptionperiterator",
+            "maxmemoryconsumptionperquerypernode",
+            "max_memory_consumption_per_query_per_node",
+            "query_results_cache_max_age",
+            "query_consistency",
+        ];
+        self.step();
+        let name = self.ident()?;
+        if self.eat("=") {
+            match self.kind_at(0) {
+                Kind::Literal(..) | Kind::Name => self.step(),
+                _ => return Err(self.missing_expression()),
+            };
+        }
+        if HARMLESS.contains(&name.name.as_str()) {
+            return Ok(Statement::Nothing);
+        }
+        Err(Diagnostic::lacking(name.span, &format!("option `{}`", name.name)))
+    }
+
     /// `(a:type, …) {` rather than a parenthesised source.
     fn is_function(&self) -> bool {
-        if self.is_op("{") {
+        if self.is_op("{") || self.is_view() {
             return true;
         }
         let parameter = matches!(self.kind_at(1), Kind::Name) && self.op_ahead(2, ":");
-        self.is_op("(") && (parameter || self.op_ahead(1, ")") && self.op_ahead(2, "{"))
+        let bracketed = self.op_ahead(1, "[") && self.op_ahead(4, ":");
+        self.is_op("(")
+            && (parameter || bracketed || self.op_ahead(1, ")") && self.op_ahead(2, "{"))
+    }
+
+    /// `view (…)`: a function that wildcards find.
+    fn is_view(&self) -> bool {
+        self.is_word("view") && self.op_ahead(1, "(")
     }
 
     fn function(&mut self) -> Parsed<LetValue> {
-        let mut params = Vec::new();
-        if self.eat("(") {
-            while !self.is_op(")") {
-                let name = self.ident()?;
-                self.expect(":")?;
-                let ty = if self.is_op("(") {
-                    ParamType::Table(self.row_schema()?)
-                } else {
-                    ParamType::Scalar(self.type_name()?)
-                };
-                let default = if self.eat("=") { Some(self.expr()?) } else { None };
-                params.push(Param { name, ty, default });
-                if !self.eat(",") {
-                    break;
-                }
-            }
-            self.expect(")")?;
+        if self.is_view() {
+            self.step();
         }
+        let params = if self.is_op("(") { self.parameters()? } else { Vec::new() };
         self.expect("{")?;
         let body = self.nested(|p| p.statements(Stop::Brace))?;
-        self.expect("}")?;
-        Ok(LetValue::Function { params, body })
+        let end = self.expect("}")?;
+        Ok(LetValue::Function { params, body, end })
+    }
+
+    fn parameters(&mut self) -> Parsed<Vec<Param>> {
+        let mut params: Vec<Param> = Vec::new();
+        let mut scalars = false;
+        self.expect("(")?;
+        while !self.is_op(")") {
+            let name = self.ident()?;
+            self.expect(":")?;
+            let ty = if self.is_op("(") {
+                let columns = self.row_schema()?;
+                if scalars {
+                    let span = name.span.to(self.last());
+                    let message = "Tabular parameters must be declared first";
+                    return Err(Diagnostic::error("KS226", span, message));
+                }
+                ParamType::Table(columns)
+            } else {
+                scalars = true;
+                ParamType::Scalar(self.type_name()?)
+            };
+            let default = if self.eat("=") { Some(self.literal()?) } else { None };
+            params.push(Param { name, ty, default });
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.expect(")")?;
+        Ok(params)
+    }
+
+    /// A literal, or one with a sign.
+    fn literal(&mut self) -> Parsed<Expr> {
+        let signed = usize::from(self.is_op("-") || self.is_op("+"));
+        if !matches!(self.kind_at(signed), Kind::Literal(..)) {
+            return Err(self.expected("a literal"));
+        }
+        self.unary()
     }
 
     /// `(a:long, b:string)` or `(*)`.
     fn row_schema(&mut self) -> Parsed<Vec<(Ident, Type)>> {
         self.expect("(")?;
         let mut columns = Vec::new();
+        let mut names = HashSet::new();
         if self.eat("*") {
             self.expect(")")?;
             return Ok(columns);
         }
         while !self.is_op(")") {
             let name = self.ident()?;
+            if !names.insert(name.name.clone()) {
+                let message = format!("A column with the name '{}' is already declared", name.name);
+                return Err(Diagnostic::error("KS171", name.span, message));
+            }
             self.expect(":")?;
             columns.push((name, self.type_name()?));
             if !self.eat(",") {
@@ -257,8 +330,23 @@ impl<'a> Parser<'a> {
     }
 
     fn type_name(&mut self) -> Parsed<Type> {
-        let ty = self.word().and_then(Type::from_name);
-        let ty = ty.ok_or_else(|| self.expected("a type"))?;
+        let Some(word) = self.word() else { return Err(self.expected("a type")) };
+        let found = match word {
+            "int64" => Some(Type::Long),
+            "uuid" | "uniqueid" => None,
+            _ => Type::from_name(word),
+        };
+        let ty = found.ok_or_else(|| {
+            let message =
+                format!("The name '{word}' is not a valid type name that can be used here");
+            let error = Diagnostic::error("KS160", self.span(), message);
+            let types =
+                ["bool", "int", "long", "real", "string", "datetime", "timespan", "dynamic"];
+            match crate::functions::nearest(word, types.into_iter()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            }
+        })?;
         self.step();
         Ok(ty)
     }
@@ -318,7 +406,9 @@ impl<'a> Parser<'a> {
                 self.step();
                 return Ok(Source::Print(self.columns()?));
             }
-            Some("range") if !called && matches!(self.kind_at(1), Kind::Name) => {
+            Some("range")
+                if !called && (matches!(self.kind_at(1), Kind::Name) || self.op_ahead(3, "]")) =>
+            {
                 self.step();
                 return self.range();
             }
@@ -358,7 +448,7 @@ impl<'a> Parser<'a> {
         self.expect("[")?;
         let mut values = Vec::new();
         while !self.is_op("]") {
-            values.push(self.expr()?);
+            values.push(self.literal()?);
             if !self.eat(",") {
                 break;
             }

@@ -2,10 +2,12 @@
 
 use super::{Parsed, Parser};
 use crate::ast::{
-    Expr, ExprKind, JoinKind, JoinOp, NamePattern, OpKind, Operator, SortKey, UnionOp,
+    ColumnOrder, Expr, ExprKind, JoinKind, JoinOp, NamePattern, OpKind, Operator, Pipeline,
+    SortKey, UnionOp,
 };
 use crate::diagnostics::{Diagnostic, Span};
 use crate::lexer::Kind;
+use crate::value::{Type, Value};
 
 pub(super) type ParseOp = fn(&mut Parser<'_>) -> Parsed<OpKind>;
 
@@ -116,8 +118,36 @@ impl Parser<'_> {
 
     /// A chart is no matter of rows: its words are skipped up to the next operator.
     fn render(&mut self, span: Span) -> Parsed<Operator> {
-        if self.word().is_none() {
-            return Err(self.expected("a chart"));
+        const CHARTS: &[&str] = &[
+            "table",
+            "list",
+            "barchart",
+            "piechart",
+            "ladderchart",
+            "timechart",
+            "linechart",
+            "anomalychart",
+            "pivotchart",
+            "areachart",
+            "stackedareachart",
+            "scatterchart",
+            "timepivot",
+            "columnchart",
+            "timeline",
+            "3Dchart",
+            "card",
+            "treemap",
+            "plotly",
+            "graph",
+            "sankey",
+        ];
+        let Some(chart) = self.word() else { return Err(self.expected("a chart")) };
+        if !CHARTS.contains(&chart) {
+            let error = self.expected(&format!("one of: {}", CHARTS.join(", ")));
+            return Err(match crate::functions::nearest(chart, CHARTS.iter().copied()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            });
         }
         while !matches!(self.kind_at(0), Kind::End)
             && !["|", ";", "}"].iter().any(|o| self.is_op(o))
@@ -139,7 +169,9 @@ impl Parser<'_> {
             return Ok(NamePattern { text: name.name, span: name.span });
         }
         let mut span: Option<Span> = None;
-        while (self.word().is_some() || self.is_op("*"))
+        while (self.word().is_some()
+            || self.is_op("*")
+            || span.is_some() && matches!(self.kind_at(0), Kind::Literal(_, Type::Long)))
             && span.is_none_or(|s| s.end() == self.span().start)
         {
             let next = self.step();
@@ -161,16 +193,16 @@ impl Parser<'_> {
         let mut all = Vec::new();
         loop {
             let pattern = self.pattern()?;
-            let order = match self.word() {
-                Some("asc") => Some(true),
-                Some("desc") => Some(false),
-                Some(word @ ("granny-asc" | "granny-desc")) => {
-                    return Err(Diagnostic::lacking(self.span(), &format!("order `{word}`")));
-                }
+            let dashed = self.is_word("granny") && self.op_ahead(1, "-");
+            let order = match self.word_ahead(if dashed { 2 } else { 0 }) {
+                Some("asc") => Some(ColumnOrder { ascending: true, by_number: dashed }),
+                Some("desc") => Some(ColumnOrder { ascending: false, by_number: dashed }),
                 _ => None,
             };
             if order.is_some() {
-                self.step();
+                for _ in 0..if dashed { 3 } else { 1 } {
+                    self.step();
+                }
             }
             all.push((pattern, order));
             if !self.eat(",") {
@@ -206,8 +238,8 @@ impl Parser<'_> {
         let mut nulls_first = ascending;
         if self.eat_word("nulls") {
             nulls_first = self.eat_word("first");
-            if !nulls_first {
-                self.expect_word("last")?;
+            if !nulls_first && !self.eat_word("last") {
+                return Err(Diagnostic::error("KS006", self.here(), "Missing first or last"));
             }
         }
         Ok(SortKey { expr, ascending, nulls_first })
@@ -224,6 +256,9 @@ impl Parser<'_> {
     }
 
     fn top(&mut self) -> Parsed<OpKind> {
+        if self.is_word("by") {
+            return Err(self.missing_expression());
+        }
         let count = self.expr()?;
         self.hints()?;
         self.expect_word("by")?;
@@ -235,7 +270,12 @@ impl Parser<'_> {
     }
 
     fn count(&mut self) -> Parsed<OpKind> {
-        let name = if self.eat_word("as") { Some(self.ident()?) } else { None };
+        let name = if self.eat_word("as") {
+            let missing = Diagnostic::error("KS006", self.here(), "Missing name");
+            Some(self.ident().map_err(|_| missing)?)
+        } else {
+            None
+        };
         Ok(OpKind::Count(name))
     }
 
@@ -282,24 +322,38 @@ impl Parser<'_> {
                 Some("isfuzzy") => {
                     self.step();
                     self.step();
-                    op.fuzzy = self.span().text(self.text) == "true";
+                    let Kind::Literal(Value::Bool(fuzzy), _) = self.kind_at(0) else {
+                        let message = "Boolean literal expected";
+                        return Err(Diagnostic::error("KS223", self.here(), message));
+                    };
+                    op.fuzzy = *fuzzy;
                     self.step();
                 }
                 _ => return Err(self.expected("one of: kind, withsource, isfuzzy")),
             }
         }
         loop {
-            op.tables.push(self.table()?);
+            op.tables.push(self.table(false)?);
             if !self.eat(",") {
                 return Ok(op);
             }
         }
     }
 
-    /// A table operand: a name, a call or a pipeline in parentheses.
-    pub(super) fn table(&mut self) -> Parsed<Expr> {
+    /// A table operand: a name, a call, a pipeline in parentheses, or a bare `datatable` where that may stand.
+    pub(super) fn table(&mut self, datatable: bool) -> Parsed<Expr> {
         if self.is_op("*") || (self.word().is_some() && self.op_ahead(1, "*")) {
             return Err(Diagnostic::lacking(self.span(), "a table name with a wildcard"));
+        }
+        if matches!(self.kind_at(0), Kind::Literal(..)) {
+            return Err(self.missing_expression());
+        }
+        if self.is_word("datatable") && self.op_ahead(1, "(") && datatable {
+            let start = self.here();
+            let source = self.datatable()?;
+            let pipeline = Pipeline { source, ops: Vec::new(), span: start.to(self.last()) };
+            let span = pipeline.span;
+            return super::make(ExprKind::Pipeline(Box::new(pipeline)), span, 0);
         }
         self.path()
     }
@@ -331,7 +385,7 @@ impl Parser<'_> {
             self.step();
             self.hints()?;
         }
-        let right = self.table()?;
+        let right = self.table(true)?;
         if matches!(right.kind, ExprKind::Literal(..)) {
             return Err(self.expected("a table"));
         }

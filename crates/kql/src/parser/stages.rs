@@ -245,9 +245,9 @@ impl Parser<'_> {
         if self.is_word("in") && self.op_ahead(1, "(") {
             self.step();
             self.step();
-            let mut all = vec![self.table()?];
+            let mut all = vec![self.table(false)?];
             while self.eat(",") {
-                all.push(self.table()?);
+                all.push(self.table(false)?);
             }
             self.expect(")")?;
             tables = Some(all);

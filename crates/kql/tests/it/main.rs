@@ -7,6 +7,7 @@ mod lints;
 mod needs;
 mod numbers;
 mod operators;
+mod oracle;
 mod outline;
 mod refusals;
 mod robust;
