@@ -43,7 +43,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Value::Decimal(v) => v.negated().floor().map(|v| Value::Decimal(v.negated())),
             other => Some(other.clone()),
         },
-    ),
+    )
+    .named(Naming::First),
     Function::plain(
         "abs",
         &[

@@ -103,7 +103,8 @@ fn what_only_the_engine_lacks_is_told_apart() {
         ("T | where geo_distance_2points(1, 2, 3, 4) > 1", "function `geo_distance_2points`"),
         ("T | summarize hll(i)", "aggregate function `hll`"),
         ("T | where s == 1", "comparing string with long by '=='"),
-        ("set notruncation; T", "statement `set`"),
+        ("set query_datetimescope_column='t'; T", "option `query_datetimescope_column`"),
+        ("alias database x = y; T", "statement `alias`"),
         ("T | where t > datetime(Q3 2026)", "the form of `datetime(Q3 2026)`"),
     ] {
         let found = kql::bind(query, &tables, now()).unwrap_err();

@@ -15,7 +15,12 @@ fn all_of(text: &str) {
         }
         Err(found) => {
             let shown = found.render("t", text);
-            assert!(!shown.is_empty());
+            assert!(
+                !shown.is_empty(),
+                "{} {}",
+                text.chars().take(60).collect::<String>(),
+                text.len()
+            );
             for d in &found {
                 assert!(d.span.end() <= text.len(), "{d:?}");
                 assert!(

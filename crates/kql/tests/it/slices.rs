@@ -62,17 +62,17 @@ impl Tables for Log {
 }
 
 const QUERIES: [&str; 10] = [
-    "T | where t >= from and t < to | summarize count() by s",
-    "T | where t >= from and t < to | summarize n = count()",
-    "T | where t >= from and t < to | where n > 3 | summarize count(), min(t), max(n), sum(n), countif(n > 5), maxif(t, s == 'a') by s",
-    "T | where t >= from and t < to | summarize make_set(n, 3), take_any(s), take_any(n, s), arg_max(n, *), arg_min(t, s) by n % 2 == 0",
-    "T | where t >= from and t < to | extend q = bin(t, 15m) | summarize count(), m = max(t) by s, q | where q >= from + 1h | summarize sum(count_), max(m) by s",
-    "T | project at = t, s | where at > from and at <= to | summarize count() by s",
+    "T | where t >= from and t < until | summarize count() by s",
+    "T | where t >= from and t < until | summarize n = count()",
+    "T | where t >= from and t < until | where n > 3 | summarize count(), min(t), max(n), sum(n), countif(n > 5), maxif(t, s == 'a') by s",
+    "T | where t >= from and t < until | summarize make_set(n, 3), take_any(s), take_any(n, s), arg_max(n, *), arg_min(t, s) by n % 2 == 0",
+    "T | where t >= from and t < until | extend q = bin(t, 15m) | summarize count(), m = max(t) by s, q | where q >= from + 1h | summarize sum(count_), max(m) by s",
+    "T | project at = t, s | where at > from and at <= until | summarize count() by s",
     // These are summed up row by row.
-    "T | where t >= from and t < to | summarize avg(x), dcount(n), make_list(n), sum(x) by s",
-    "T | where t >= from and t < to | summarize count() by late = t > from + 30m",
-    "T | where t >= from and t < to | where n > toscalar(T | summarize min(n)) | summarize count() by s",
-    "T | where t >= from and t < to and t != from + 1h | summarize count(), make_set(d) by s",
+    "T | where t >= from and t < until | summarize avg(x), dcount(n), make_list(n), sum(x) by s",
+    "T | where t >= from and t < until | summarize count() by late = t > from + 30m",
+    "T | where t >= from and t < until | where n > toscalar(T | summarize min(n)) | summarize count() by s",
+    "T | where t >= from and t < until and t != from + 1h | summarize count(), make_set(d) by s",
 ];
 
 fn row() -> impl Strategy<Value = Row> {
@@ -96,7 +96,7 @@ proptest! {
         // Mostly forward, as windows go, but not always.
         windows.sort_by_key(|(from, length)| from + length % HOUR);
         let log = Log::new(rows, until);
-        let names = [("from", Type::Datetime), ("to", Type::Datetime)];
+        let names = [("from", Type::Datetime), ("until", Type::Datetime)];
         let plans: Vec<_> = QUERIES.iter().map(|q| kql::bind_with(q, &log, 0, &names).unwrap()).collect();
         for (plan, query) in plans.iter().zip(QUERIES) {
             for (from, length) in &windows {
@@ -121,8 +121,8 @@ fn what_is_settled_is_read_once() {
         ]
     });
     let log = Log::new(rows.collect(), 15 * HOUR);
-    let names = [("from", Type::Datetime), ("to", Type::Datetime)];
-    let query = "T | where t >= from and t < to | summarize count() by s";
+    let names = [("from", Type::Datetime), ("until", Type::Datetime)];
+    let query = "T | where t >= from and t < until | summarize count() by s";
     let plan = kql::bind_with(query, &log, 0, &names).unwrap();
     let mut read = |from: i64, to: i64| {
         log.given.set(0);

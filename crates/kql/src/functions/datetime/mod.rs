@@ -75,9 +75,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }))
     }),
     period!("startofday", Unit::Ticks(DAY), false).named(Naming::First),
-    period!("startofweek", Unit::Week, false).named(Naming::First),
-    period!("startofmonth", Unit::Months(1), false).named(Naming::First),
-    period!("startofyear", Unit::Months(12), false).named(Naming::First),
+    period!("startofweek", Unit::Week, false),
+    period!("startofmonth", Unit::Months(1), false),
+    period!("startofyear", Unit::Months(12), false),
     period!("endofday", Unit::Ticks(DAY), true),
     period!("endofweek", Unit::Week, true),
     period!("endofmonth", Unit::Months(1), true),
