@@ -233,7 +233,7 @@ impl Parser<'_> {
             if self.is_op(".") {
                 self.step();
                 if let Some(word) = self.word() {
-                    self.not_reserved(word, self.span())?;
+                    Self::not_reserved(word, self.span())?;
                 }
                 let name = self.ident()?;
                 let (span, depth) = (base.span.to(name.span), base.depth);
@@ -307,7 +307,7 @@ impl Parser<'_> {
                 let message = "The function 'not' requires an argument list";
                 return Err(Diagnostic::error("KS117", start, message).help("write `not(…)`"));
             }
-            self.not_reserved(word, start)?;
+            Self::not_reserved(word, start)?;
             let name = word.to_owned();
             self.step();
             return make(ExprKind::Name(name), start, 0);
@@ -337,7 +337,7 @@ impl Parser<'_> {
     }
 
     /// Words of the language are names in brackets only.
-    fn not_reserved(&self, word: &str, span: Span) -> Parsed<()> {
+    fn not_reserved(word: &str, span: Span) -> Parsed<()> {
         if !RESERVED.contains(&word) {
             return Ok(());
         }
