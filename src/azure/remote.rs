@@ -1,4 +1,8 @@
-//! Reads a configuration, and what is beside it, from a container of Blob Storage.
+//! Reads a container of Blob Storage: a configuration and what is beside it, or archived logs.
+
+mod archive;
+
+pub use archive::{Bytes, Stored};
 
 use super::storage::{Fault, Key, StorageError, account, fault, service};
 use azure_storage_blob::BlobContainerClient;

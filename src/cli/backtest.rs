@@ -1,5 +1,6 @@
 //! `backtest`: what rules would have told over a past period, by the engine that runs every day.
 
+mod container;
 mod logs;
 mod rules;
 mod work;

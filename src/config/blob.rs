@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 const SHAPE: &str = "https://ACCOUNT.blob.core.windows.net/CONTAINER/hsmwatch.toml";
+const CONTAINER_SHAPE: &str =
+    "https://ACCOUNT.blob.core.windows.net/insights-logs-hsmserviceoperations";
 
 /// The address of a configuration in Blob Storage, in its parts. `Display` is the address again; it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +76,54 @@ impl fmt::Display for BlobPlace {
     }
 }
 
+/// The address of a container with archived logs, or of a folder in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPlace {
+    /// The account's blob endpoint.
+    pub account_url: Url,
+    /// The container.
+    pub container: String,
+    /// What its blobs' names begin with; may be empty.
+    pub prefix: String,
+}
+
+impl ContainerPlace {
+    /// Reads what `--logs` says; `None` if that is a file's path.
+    pub fn parse(text: &str) -> Option<Result<Self, Problem>> {
+        let (scheme, _) = text.split_once("://")?;
+        if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            return None;
+        }
+        let setting = Setting { label: "the container's address".to_owned(), place: None };
+        Some(container_place(text).map_err(|fault| setting.problem(fault)))
+    }
+}
+
+fn container_place(text: &str) -> Result<ContainerPlace, Fault> {
+    let (account_url, container, mut names) = taken_apart(text, CONTAINER_SHAPE)?;
+    // A slash at the end says the same as none.
+    if names.last().is_some_and(String::is_empty) {
+        names.pop();
+    }
+    if names.iter().any(|part| matches!(part.as_str(), "" | "." | "..")) {
+        return Err(Fault::new("the folder's name has a part that is empty, `.` or `..`"));
+    }
+    Ok(ContainerPlace { account_url, container, prefix: names.join("/") })
+}
+
 fn place(text: &str) -> Result<BlobPlace, Fault> {
+    let (account_url, container, names) = taken_apart(text, SHAPE)?;
+    if names.last().is_none_or(String::is_empty) {
+        return Err(Fault::new("names no blob").hint(SHAPE));
+    }
+    if names.iter().any(|part| matches!(part.as_str(), "" | "." | "..")) {
+        return Err(Fault::new("the blob's name has a part that is empty, `.` or `..`"));
+    }
+    Ok(BlobPlace { account_url, container, name: names.join("/") })
+}
+
+/// The account, the container, and the parts of the name in it.
+fn taken_apart(text: &str, shape: &'static str) -> Result<(Url, String, Vec<String>), Fault> {
     let mut url = https(text)?;
     if url.query().is_some() {
         return Err(Fault::new("the URL has a query").hint(
@@ -92,26 +141,18 @@ fn place(text: &str) -> Result<BlobPlace, Fault> {
     if parts.iter().any(|part| part.chars().any(|c| c.is_control() || c == '\\')) {
         return Err(Fault::new("the blob's name has a control character or a backslash in it"));
     }
-    let incomplete = || Fault::new("names no blob").hint(SHAPE);
-    if parts.last().is_none_or(String::is_empty) {
-        return Err(incomplete());
-    }
-    if parts.iter().any(|part| matches!(part.as_str(), "" | "." | "..")) {
-        return Err(Fault::new("the blob's name has a part that is empty, `.` or `..`"));
-    }
     // The emulator on loopback has the account in the path, before the container.
     let account = usize::from(is_loopback(&url));
     let mut parts = parts.into_iter();
     let path: Vec<String> = parts.by_ref().take(account).collect();
     url.set_path(&path.concat());
-    let container = parts.next().ok_or_else(incomplete)?;
+    let container = parts
+        .next()
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| Fault::new("names no container").hint(shape))?;
     let container = value::container(&Text::variable("", container))?;
-    let name = parts.collect::<Vec<_>>().join("/");
-    if name.is_empty() {
-        return Err(incomplete());
-    }
     let account_url = super::address::account_alone(url)?;
-    Ok(BlobPlace { account_url, container, name })
+    Ok((account_url, container, parts.collect()))
 }
 
 #[cfg(test)]
@@ -159,7 +200,7 @@ mod tests {
             (format!("{a}/conf/x.toml?sv=1&sig=s3cret"), "the URL has a query"),
             (format!("{a}/conf/"), "names no blob"),
             (format!("{a}/conf"), "names no blob"),
-            (a.to_owned(), "names no blob"),
+            (a.to_owned(), "names no container"),
             ("http://127.0.0.1:1/devstoreaccount1/conf".to_owned(), "names no blob"),
             (format!("{a}/conf//x.toml"), "the blob's name has a part that is empty, `.` or `..`"),
             (
@@ -191,6 +232,40 @@ mod tests {
             assert_eq!(parsed(&text), format!("the configuration's address: {expected}"), "{text}");
         }
         assert!(parsed(&format!("{a}/No_Container/x")).contains("container"), "a container's name");
+    }
+
+    #[test]
+    fn a_containers_address_is_taken_apart() {
+        let parsed = |text: &str| match ContainerPlace::parse(text) {
+            None => "a file".to_owned(),
+            Some(Ok(p)) => format!("{} | {} | {}", p.account_url, p.container, p.prefix),
+            Some(Err(problem)) => problem.message,
+        };
+        let a = "https://acme.blob.core.windows.net";
+        for (text, expected) in [
+            ("exports/*.json".to_owned(), "a file".to_owned()),
+            (format!("{a}/logs"), format!("{a}/ | logs | ")),
+            (format!("{a}/logs/"), format!("{a}/ | logs | ")),
+            (
+                format!("{a}/logs/resourceId=/A/y=2026/"),
+                format!("{a}/ | logs | resourceId=/A/y=2026"),
+            ),
+            (
+                "http://127.0.0.1:10000/devstoreaccount1/logs".to_owned(),
+                "http://127.0.0.1:10000/devstoreaccount1 | logs | ".to_owned(),
+            ),
+            (a.to_owned(), "the container's address: names no container".to_owned()),
+            (
+                format!("{a}/logs?sig=s3cret"),
+                "the container's address: the URL has a query".to_owned(),
+            ),
+            (
+                "http://acme.blob.core.windows.net/logs".to_owned(),
+                "the container's address: http is accepted only for loopback hosts".to_owned(),
+            ),
+        ] {
+            assert_eq!(parsed(&text), expected, "{text}");
+        }
     }
 
     #[test]

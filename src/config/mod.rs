@@ -34,7 +34,7 @@ pub mod variables;
 mod webhook;
 
 pub use asked::{Asked, Kept, Recorder};
-pub use blob::BlobPlace;
+pub use blob::{BlobPlace, ContainerPlace};
 pub use cloud::Cloud;
 pub use fetched::{Blobs, Fetched, Wanted};
 pub use lookup::{Lookup, System};

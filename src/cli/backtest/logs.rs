@@ -1,7 +1,9 @@
 //! The logs of a back-test: files, and blobs of a container, read once into memory.
 
 use super::super::report::{Stop, progress, progress_done};
+use super::container::Container;
 use crate::backtest::chart::grouped;
+use crate::config::ContainerPlace;
 use crate::local::files::archive::{Archive, Input, Loading, load as read};
 use crate::local::files::{FilesError, LogFiles, Report};
 use crate::watch::alert::Interval;
@@ -11,11 +13,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Reads the rows of all logs that lie in `within`.
 pub(super) fn load(logs: &[String], within: Interval) -> Result<(Archive, Report), Stop> {
-    let patterns: Vec<String> = logs.iter().map(|logs| pattern(logs)).collect();
-    let files = LogFiles::open(&patterns, Path::new("")).map_err(|e| wrong(&e))?;
-    let (paths, unmatched) = files.list().map_err(|e| wrong(&e))?;
+    let (mut patterns, mut containers) = (Vec::new(), Vec::new());
+    for logs in logs {
+        match ContainerPlace::parse(logs) {
+            Some(place) => {
+                let place = place.map_err(|problem| Stop::fed(problem.to_string()))?;
+                containers.push(Container::open(&place, within)?);
+            }
+            None => patterns.push(pattern(logs)),
+        }
+    }
+    let (mut paths, mut unmatched) = (Vec::new(), Vec::new());
+    if !patterns.is_empty() {
+        let files = LogFiles::open(&patterns, Path::new("")).map_err(|e| wrong(&e))?;
+        (paths, unmatched) = files.list().map_err(|e| wrong(&e))?;
+    }
     let size: u64 = paths.iter().map(|(path, _)| path.metadata().map_or(0, |m| m.len())).sum();
+    let size = containers.iter().map(Container::size).sum::<u64>() + size;
     let inputs = paths.into_iter().map(|(path, name)| Input::file(&path, name));
+    let inputs = inputs.chain(containers.into_iter().flat_map(Container::inputs));
     let done = AtomicU64::new(0);
     let progressed = |bytes: u64| {
         let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
