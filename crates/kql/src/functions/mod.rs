@@ -6,13 +6,21 @@
 mod addresses;
 mod angles;
 mod bits;
+mod codes;
 mod conditional;
 pub(crate) mod conversion;
 mod datetime;
+mod digest;
 pub(crate) mod dynamic;
+pub(crate) mod extract;
+mod hash;
 pub(crate) mod known;
 mod math;
 mod net;
+mod parts;
+mod punycode;
+mod replace;
+mod search;
 mod string;
 pub(crate) mod text_ops;
 
@@ -28,6 +36,7 @@ pub(crate) enum Takes {
     Number,
     Integer,
     TextOrDynamic,
+    IntegerOrDynamic,
     NotDynamic,
     /// JSON that may be an object.
     Bag,
@@ -167,12 +176,19 @@ const FAMILIES: &[&[Function]] = &[
     addresses::FUNCTIONS,
     angles::FUNCTIONS,
     bits::FUNCTIONS,
+    codes::FUNCTIONS,
     conditional::FUNCTIONS,
     conversion::FUNCTIONS,
     datetime::FUNCTIONS,
     dynamic::FUNCTIONS,
+    extract::FUNCTIONS,
+    hash::FUNCTIONS,
     math::FUNCTIONS,
     net::FUNCTIONS,
+    parts::FUNCTIONS,
+    punycode::FUNCTIONS,
+    replace::FUNCTIONS,
+    search::FUNCTIONS,
     string::FUNCTIONS,
 ];
 

@@ -15,4 +15,5 @@ mod slices;
 mod stages;
 mod store;
 mod support;
+mod texts;
 mod time;

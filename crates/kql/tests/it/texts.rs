@@ -1,0 +1,347 @@
+//! Functions over text, boundary by boundary.
+
+use crate::functions::all;
+use crate::support::{refused, typed};
+
+#[test]
+fn places() {
+    all(&[
+        ("indexof('abcdefg', 'cde')", "long 2"),
+        ("indexof('abcdefg', 'cde', 1, 4)", "long 2"),
+        ("indexof('abcdefg', 'cde', 1, 2)", "long -1"),
+        ("indexof('abcdefg', 'cde', 3, 4)", "long -1"),
+        ("indexof('abcdefg', 'cde', -5)", "long 2"),
+        ("indexof(1234567, 5, 1, 4)", "long 4"),
+        ("indexof('abcdefg', 'cde', 2, -1)", "long 2"),
+        ("indexof('abcdefgabcdefg', 'cde', 1, 10, 2)", "long 9"),
+        ("indexof('abcdefgabcdefg', 'cde', 1, -1, 3)", "long -1"),
+        ("indexof('abc', 'a', 0, -2)", "long ∅"),
+        ("indexof('abc', 'a', 0, -1, -1)", "long ∅"),
+        ("indexof('abc', 'c', 3)", "long -1"),
+        ("indexof('abc', 'a', 99)", "long -1"),
+        ("indexof('abc', 'a', -99)", "long 0"),
+        ("indexof('abc', '')", "long 0"),
+        ("indexof('', 'a')", "long -1"),
+        ("indexof('ünü', 'ü', 1)", "long 2"),
+        ("indexof('ünü', 'n')", "long 1"),
+        ("indexof('aaaa', 'aa', 0, -1, 2)", "long 1"),
+        ("indexof_regex('abcabc', @'a.c')", "long 0"),
+        ("indexof_regex('abcabcdefg', @'a.c', 0, 9, 2)", "long 3"),
+        ("indexof_regex('abcabc', @'a.c', 1, -1, 2)", "long -1"),
+        ("indexof_regex('ababaa', @'a.a', 0, -1, 2)", "long -1"),
+        ("indexof_regex('abcabc', @'a|ab', -1)", "long ∅"),
+        ("indexof_regex('ünü', 'ü$')", "long 2"),
+        ("countof('aaa', 'a')", "long 3"),
+        ("countof('aaaa', 'aa')", "long 3"),
+        ("countof('ababa', 'ab', 'normal')", "long 2"),
+        ("countof('ababa', 'aba')", "long 2"),
+        ("countof('ababa', 'aba', 'regex')", "long 1"),
+        ("countof('abcabc', 'a.c', 'regex')", "long 2"),
+        ("countof('', 'a')", "long 0"),
+        ("countof('aabaaab', 'aab')", "long 2"),
+        ("has_any_index('this is an example', dynamic(['this', 'example']))", "long 0"),
+        ("has_any_index('this is an example', dynamic(['not', 'example']))", "long 1"),
+        ("has_any_index('this is an example', dynamic(['not', 'found']))", "long -1"),
+        ("has_any_index('Example number 2', dynamic([1, 2, 3]))", "long 1"),
+        ("has_any_index('this is an example', dynamic([]))", "long -1"),
+        ("has_any_index('THIS', dynamic(['this']))", "long 0"),
+        ("strcmp('ABC', 'abc')", "long -1"),
+        ("strcmp('abcde', 'abc')", "long 1"),
+        ("strcmp(10, '10')", "long 0"),
+    ]);
+}
+
+#[test]
+fn matches() {
+    all(&[
+        (r"extract(@'-(\d{2})-', 1, '15-12-2024', typeof(int))", "int 12"),
+        ("extract('x(y)?', 1, 'x')", "string "),
+        ("extract('x(y)?', 2, 'x')", "string "),
+        ("extract('x', 0, 'x', typeof(long))", "long ∅"),
+        (r"extract_all(@'([\da-f]{2})', '82b8-e2')", r#"dynamic ["82","b8","e2"]"#),
+        (
+            r"extract_all(@'(\w)(\w+)(\w)', '82b8be2d-dfa7')",
+            r#"dynamic [["8","2b8be2","d"],["d","fa","7"]]"#,
+        ),
+        (
+            r"extract_all(@'(\w)(\w+)(\w)', dynamic([1, 3]), '82b8be2d-dfa7')",
+            r#"dynamic [["8","d"],["d","7"]]"#,
+        ),
+        (
+            r"extract_all(@'(?P<first>\w)(?P<middle>\w+)(?P<last>\w)', dynamic(['first', 2, 'last']), 'dfa7')",
+            r#"dynamic [["d","fa","7"]]"#,
+        ),
+        (r"extract_all(@'(\w)(\d)', dynamic([2]), 'a1b2')", r#"dynamic ["1","2"]"#),
+        (r"extract_all(@'(\w)(\d)', dynamic([3]), 'a1b2')", "dynamic ∅"),
+        ("extract_all('(z)', 'abc')", "dynamic ∅"),
+        ("extract_all('a(b)?', 'aab')", r#"dynamic ["","b"]"#),
+        (r#"extract_json('$.name', '{"name": "John", "age": 30}', typeof(string))"#, "string John"),
+        (r#"extract_json('$.age', '{"name": "John", "age": 30}')"#, "string 30"),
+        (r#"extract_json('$.age', '{"name": "John", "age": 30}', typeof(int))"#, "int 30"),
+        (r#"extract_json('$.no', '{"name": "John"}', typeof(int))"#, "int ∅"),
+        (r#"extract_json('$.no', '{"name": "John"}')"#, "string "),
+        (r#"extract_json('$.a[1].b', '{"a": [0, {"b": [1]}]}')"#, "string [1]"),
+        (r#"extract_json("$['a b'][0]", '{"a b": [true]}')"#, "string true"),
+        ("extract_json('$.a', 'no json')", "string "),
+        (r#"extractjson('$', '{"a":1}')"#, r#"string {"a":1}"#),
+    ]);
+    let tables = typed();
+    for (query, wanted) in [
+        ("T | project extract_all('a', s)", "KQL003@24+3"),
+        ("T | project extract_all('(', s)", "KQL003@24+3"),
+        ("T | project countof(s, 'a', 'foo')", "KS140@28+5"),
+        ("T | project countof(s, 'a', s2)", "KS131@28+2"),
+        ("T | project extract_json(s, s)", "KS129@25+1"),
+        ("T | project extract_json('$..a', s)", "KQL001@12+23"),
+        ("T | project format_bytes(r, l)", "KS129@28+1"),
+        ("T | project unicode_codepoints_to_string(s)", "KS136@41+1"),
+        ("T | project has_any_index(l, d)", "KS141@26+1"),
+        ("T | project hash(d)", "KS116@17+1"),
+        ("T | project parse_xml(s)", "KQL001@12+9"),
+        ("T | project hash_many(s, s)", "KQL001@12+9"),
+    ] {
+        assert_eq!(refused(&tables, query), [wanted], "{query}");
+    }
+}
+
+#[test]
+fn exchanges() {
+    all(&[
+        ("replace_string('a cat', 'cat', 'dog')", "string a dog"),
+        ("replace_string('aaa', 'aa', 'b')", "string ba"),
+        ("replace_string('aaa', '', 'b')", "string aaa"),
+        ("replace_string('aaa', 'a', '')", "string "),
+        (r"replace_regex('Number is 1', @'is (\d+)', @'was: \1')", "string Number was: 1"),
+        (r"replace(@'is (\d+)', @'was: \1', 'Number is 1')", "string Number was: 1"),
+        (r"replace_regex('ab', '(a)(b)', @'\2$1\0\\')", r"string b$1ab\"),
+        ("replace_regex('abc', '', '-')", "string -a-b-c-"),
+        (
+            "replace_strings('a cat or a dog', dynamic(['cat', 'dog']), dynamic(['dog', 'pigeon']))",
+            "string a dog or a pigeon",
+        ),
+        ("replace_strings('a turn', dynamic(['turn', ' ']), dynamic(['', '']))", "string a"),
+        (
+            "replace_strings('This is', dynamic(['This', 'is']), dynamic(['This', 'was']))",
+            "string This was",
+        ),
+        (
+            "replace_strings('This is', dynamic(['is', 'This']), dynamic(['was', 'This']))",
+            "string Thwas was",
+        ),
+        (
+            "replace_strings('This is', dynamic(['This', 'is']), dynamic([12345, 'was']))",
+            "string This was",
+        ),
+        ("replace_strings('a.b', dynamic(['.', 1, '']), dynamic(['-', 'x', 'y']))", "string a-b"),
+        ("replace_strings('abc', dynamic([]), dynamic([]))", "string abc"),
+        ("translate('abc', 'x', 'abc')", "string xxx"),
+        ("translate('abc', '', 'ab')", "string "),
+        ("translate('krasp', 'otsku', 'spark')", "string kusto"),
+        ("translate('ü', 'u', 'über')", "string uber"),
+        ("translate('', 'x', 'abc')", "string abc"),
+        ("strrep('ABC', 2)", "string ABCABC"),
+        ("strrep(123, 3, '.')", "string 123.123.123"),
+        ("strrep(3s, 2, ' ')", "string 00:00:03 00:00:03"),
+        ("strrep('a', 0)", "string "),
+        ("strrep('a', -1)", "string "),
+        ("strlen(strrep('a', 2000))", "long 1024"),
+        ("trim('--', '--https://bing.com--')", "string https://bing.com"),
+        (r"trim(@'[^\w]+', '-  Te st1// $')", "string Te st1"),
+        (r"trim_start(@'[^\w]+', '-  Te st1// $')", "string Te st1// $"),
+        (r"trim_end(@'[^\w]+', '-  Te st1// $')", "string -  Te st1"),
+        ("trim_end('.com', 'bing.com')", "string bing"),
+        ("trim('a', '')", "string "),
+        ("trim('a+', 'aaa')", "string "),
+        ("reverse(54.321)", "string 123.45"),
+        ("reverse('häß')", "string ßäh"),
+        ("reverse('')", "string "),
+        ("substring('123456', 1)", "string 23456"),
+        ("substring('123456', 2, 2)", "string 34"),
+        ("substring('ABCD', 0, 2)", "string AB"),
+        ("substring('123456', -2, 2)", "string 56"),
+        ("substring('123456', 9)", "string "),
+        ("strcat_array(dynamic([1, 2, 3]), '->')", "string 1->2->3"),
+        ("strcat_array(dynamic([]), '->')", "string "),
+        ("strcat_array(dynamic(null), '->')", "string "),
+        ("strcat_array(dynamic(['a', null, [1]]), ',')", "string a,,[1]"),
+        ("strcat_delim('-', 1, '2', 'A', 1s)", "string 1-2-A-00:00:01"),
+        (
+            r#"dynamic_to_json(dynamic({"b":1,"a":{"d":[1],"c":2}}))"#,
+            r#"string {"a":{"c":2,"d":[1]},"b":1}"#,
+        ),
+        ("dynamic_to_json(1h)", "string 01:00:00"),
+    ]);
+}
+
+#[test]
+fn codes() {
+    all(&[
+        ("string_size('hello')", "long 5"),
+        ("string_size('⒦⒰⒮⒯⒪')", "long 15"),
+        ("strlen('⒦⒰⒮⒯⒪')", "long 5"),
+        ("strlen('C\u{327}edilla')", "long 8"),
+        ("strlen('😀')", "long 1"),
+        ("unicode_codepoints_from_string('⒦⒰')", "dynamic [9382,9392]"),
+        ("unicode_codepoints_from_string('')", "dynamic []"),
+        ("to_utf8('aß')", "dynamic [97,223]"),
+        ("unicode_codepoints_to_string(75, 117, 115, 116, 111)", "string Kusto"),
+        ("unicode_codepoints_to_string(dynamic([75, 117, 115]), 116, 111)", "string Kusto"),
+        ("unicode_codepoints_to_string(75, -1)", "string "),
+        ("unicode_codepoints_to_string(55296)", "string "),
+        ("make_string(223)", "string ß"),
+        ("tohex(256)", "string 100"),
+        ("tohex(-256)", "string ffffffffffffff00"),
+        ("tohex(toint(-256), 8)", "string ffffff00"),
+        ("tohex(256, 8)", "string 00000100"),
+        ("tohex(256, 2)", "string 100"),
+        ("tohex(1, 99)", "string 0000000000000001"),
+        ("tohex(long(null))", "string "),
+        ("format_bytes(564)", "string 564 Bytes"),
+        ("format_bytes(10332, 1)", "string 10.1 KB"),
+        ("format_bytes(20010332)", "string 19 MB"),
+        ("format_bytes(20010332, 2)", "string 19.08 MB"),
+        ("format_bytes(20010332, 0, 'KB')", "string 19541 KB"),
+        ("format_bytes(1024)", "string 1 KB"),
+        ("format_bytes(1023)", "string 1023 Bytes"),
+        ("format_bytes(real(null))", "string "),
+        ("regex_quote('(so$me.Te^xt)')", r"string \(so\$me\.Te\^xt\)"),
+        (
+            "url_encode('https://www.bing.com/hello world')",
+            "string https%3a%2f%2fwww.bing.com%2fhello+world",
+        ),
+        (
+            "url_encode_component('https://www.bing.com/hello world/')",
+            "string https%3a%2f%2fwww.bing.com%2fhello%20world%2f",
+        ),
+        ("url_encode('ü')", "string %c3%bc"),
+        ("url_decode('https%3a%2f%2Fwww.bing.com%2f')", "string https://www.bing.com/"),
+        ("url_decode('a+b%20c%zz%')", "string a b c%zz%"),
+        ("url_decode('%c3%bc')", "string ü"),
+        ("base64_encode_tostring('Kusto')", "string S3VzdG8="),
+        ("base64_encode_tostring('')", "string "),
+        ("base64_decode_tostring('S3VzdG8=')", "string Kusto"),
+        ("base64_decode_tostring('U3RyaW5n0KHR0tGA0L7Rh9C60LA=')", "string "),
+        ("base64_decode_tostring('S3VzdG8')", "string "),
+        ("base64_decode_tostring('====')", "string "),
+        ("base64_decode_toarray('S3VzdG8=')", "dynamic [75,117,115,116,111]"),
+        ("base64_decode_toarray('x0x0x0')", "dynamic ∅"),
+        ("base64_encode_fromarray(dynamic([75, 117, 115, 116, 111]))", "string S3VzdG8="),
+        ("base64_encode_fromarray(dynamic([256]))", "string "),
+        (
+            "base64_encode_fromguid(guid(ae3133f2-6e22-49ae-b06a-16e6a9b212eb))",
+            "string 8jMxriJurkmwahbmqbIS6w==",
+        ),
+        (
+            "base64_decode_toguid('8jMxriJurkmwahbmqbIS6w==')",
+            "guid ae3133f2-6e22-49ae-b06a-16e6a9b212eb",
+        ),
+        ("base64_decode_toguid('abcd1231')", "guid ∅"),
+        ("punycode_from_string('académie-française')", "string acadmie-franaise-npb1a"),
+        ("punycode_from_string('艺术')", "string cqv902d"),
+        ("punycode_to_string('acadmie-franaise-npb1a')", "string académie-française"),
+        ("punycode_to_string('é')", "string "),
+        ("punycode_domain_from_string('xn--Ge-mia.Bulg.edu')", "string Gáe.Bulg.edu"),
+        (
+            "punycode_domain_from_string('xn--Ry-lja8c.xn--Jng-uta63a.xn--Bng-9ka.com')",
+            "string Rúyì.Jīngū.Bàng.com",
+        ),
+        (
+            "punycode_domain_to_string('Lê Lợi。Thuận Thiên。com')",
+            "string xn--L Li-gpa4517b.xn--Thun Thin-s4a7194f.com",
+        ),
+        ("isascii('abc')", "bool True"),
+        ("isascii('ä')", "bool False"),
+        ("isutf8('some string')", "bool True"),
+    ]);
+}
+
+#[test]
+fn hashes() {
+    all(&[
+        ("hash('World')", "long 1846988464401551951"),
+        ("hash('World', 100)", "long 51"),
+        ("hash(datetime('2015-01-01'))", "long 1380966698541616202"),
+        ("hash_xxhash64('Hello')", "long 753694413698530628"),
+        ("hash('World', 0)", "long ∅"),
+        ("hash_md5('World')", "string f5a7924e621e84c9280a9a27e1bcb7f6"),
+        ("hash_md5(datetime(2020-01-01))", "string 786c530672d1f8db31fee25ea8a9390b"),
+        ("hash_sha1('World')", "string 70c07ec18ef89c5309bbb0937f3a6342411e1fdd"),
+        ("hash_sha1(datetime(2020-01-01))", "string e903e533f4d636b4fc0dcf3cf81e7b7f330de776"),
+        (
+            "hash_sha256('World')",
+            "string 78ae647dc5544d227130a0682a51e30bc7777fbb6d8a8f17007463a3ecd1d524",
+        ),
+        (
+            "hash_sha256(datetime(2020-01-01))",
+            "string ba666752dc1a20eb750b0eb64e780cc4c968bc9fb8813461c1d7e750f302d71d",
+        ),
+    ]);
+}
+
+#[test]
+fn parts() {
+    all(&[
+        ("split('aa_bb', '_')", r#"dynamic ["aa","bb"]"#),
+        ("split('aaa_bbb_ccc', '_', 1)", r#"dynamic ["bbb"]"#),
+        ("split('', '_')", r#"dynamic [""]"#),
+        ("split('a__b', '_')", r#"dynamic ["a","","b"]"#),
+        ("split('aabbcc', 'bb')", r#"dynamic ["aa","cc"]"#),
+        (
+            "parse_url('scheme://username:password@host:1234/this/is/a/path?k1=v1&k2=v2#fragment')",
+            r#"dynamic {"Scheme":"scheme","Host":"host","Port":"1234","Path":"/this/is/a/path","Username":"username","Password":"password","Query Parameters":{"k1":"v1","k2":"v2"},"Fragment":"fragment"}"#,
+        ),
+        (
+            "parse_url('https://[::1]/')",
+            r#"dynamic {"Scheme":"https","Host":"[::1]","Port":"","Path":"","Username":"","Password":"","Query Parameters":{},"Fragment":""}"#,
+        ),
+        (
+            "parse_urlquery('k1=v1&k2=v2&k3=v3')",
+            r#"dynamic {"Query Parameters":{"k1":"v1","k2":"v2","k3":"v3"}}"#,
+        ),
+        ("parse_urlquery('')", r#"dynamic {"Query Parameters":{}}"#),
+        (
+            r"parse_path(@'C:\temp\file.txt')",
+            r#"dynamic {"Scheme":"","RootPath":"C:","DirectoryPath":"C:\\temp","DirectoryName":"temp","Filename":"file.txt","Extension":"txt","AlternateDataStreamName":""}"#,
+        ),
+        (
+            r"parse_path(@'temp\file.txt')",
+            r#"dynamic {"Scheme":"","RootPath":"","DirectoryPath":"temp","DirectoryName":"temp","Filename":"file.txt","Extension":"txt","AlternateDataStreamName":""}"#,
+        ),
+        (
+            "parse_path('file://C:/temp/file.txt:some.exe')",
+            r#"dynamic {"Scheme":"file","RootPath":"C:","DirectoryPath":"C:/temp","DirectoryName":"temp","Filename":"file.txt","Extension":"txt","AlternateDataStreamName":"some.exe"}"#,
+        ),
+        (
+            r"parse_path(@'\\shared\users\temp\file.txt.gz')",
+            r#"dynamic {"Scheme":"","RootPath":"","DirectoryPath":"\\\\shared\\users\\temp","DirectoryName":"temp","Filename":"file.txt.gz","Extension":"gz","AlternateDataStreamName":""}"#,
+        ),
+        (
+            "parse_path('/usr/lib/temp/file.txt')",
+            r#"dynamic {"Scheme":"","RootPath":"","DirectoryPath":"/usr/lib/temp","DirectoryName":"temp","Filename":"file.txt","Extension":"txt","AlternateDataStreamName":""}"#,
+        ),
+        (
+            r#"parse_csv('aa,"b,b,b",cc,"Escaping quotes: ""Title""","line1\nline2"')"#,
+            r#"dynamic ["aa","b,b,b","cc","Escaping quotes: \"Title\"","line1\nline2"]"#,
+        ),
+        (r"parse_csv('record1,a,b,c\nrecord2,x,y,z')", r#"dynamic ["record1","a","b","c"]"#),
+        ("parse_csv('a,,')", r#"dynamic ["a","",""]"#),
+        ("parse_version('0.0.0.5')", "decimal 5"),
+        ("parse_version('0.0.7.0')", "decimal 700000000"),
+        ("parse_version('0.2')", "decimal 20000000000000000"),
+        ("parse_version('1.2.3.4')", "decimal 1000000020000000300000004"),
+        ("parse_version('1')", "decimal 1000000000000000000000000"),
+        ("parse_version('1.2.3.4.5')", "decimal ∅"),
+        ("parse_version('1.x')", "decimal ∅"),
+        ("parse_version('123456789')", "decimal ∅"),
+        ("parse_version('')", "decimal ∅"),
+        (
+            r#"parse_command_line("echo \"hello world!\"", "windows")"#,
+            r#"dynamic ["echo","hello world!"]"#,
+        ),
+        (
+            r#"parse_command_line(@'"C:\a b\c.exe" d\\e "f\"g"  h', 'windows')"#,
+            r#"dynamic ["C:\\a b\\c.exe","d\\\\e","f\"g","h"]"#,
+        ),
+        ("parse_command_line('a b', 'unix')", "dynamic ∅"),
+    ]);
+}
