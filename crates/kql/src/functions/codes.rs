@@ -219,7 +219,7 @@ fn to_base64(bytes: &[u8]) -> String {
 }
 
 /// Whole groups of four only, the last one filled up with `=`.
-fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let data = digits.strip_suffix(b"==").or(digits.strip_suffix(b"=")).unwrap_or(digits);
     if !digits.len().is_multiple_of(4) {
@@ -229,8 +229,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
     for group in data.chunks(4) {
         let mut bits = 0_u32;
         for digit in group {
-            let value = DIGITS.iter().position(|d| d == digit)?;
-            bits = bits << 6 | u32::try_from(value).ok()?;
+            bits = bits << 6 | sextet(*digit)?;
         }
         let missing = 4 - group.len();
         bits <<= 6 * missing;
@@ -238,6 +237,17 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
         out.extend([a, b, c].into_iter().take(3 - missing));
     }
     Some(out)
+}
+
+fn sextet(digit: u8) -> Option<u32> {
+    Some(u32::from(match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    }))
 }
 
 /// The first three fields of a guid with their bytes turned around, as they lie in memory.

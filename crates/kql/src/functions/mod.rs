@@ -14,6 +14,7 @@ mod digest;
 pub(crate) mod dynamic;
 pub(crate) mod extract;
 mod hash;
+mod inflate;
 pub(crate) mod known;
 mod math;
 mod net;
@@ -23,6 +24,7 @@ mod replace;
 mod search;
 mod string;
 pub(crate) mod text_ops;
+mod xml;
 
 use crate::value::{Type, Value};
 use std::sync::Arc;
@@ -183,6 +185,7 @@ const FAMILIES: &[&[Function]] = &[
     dynamic::FUNCTIONS,
     extract::FUNCTIONS,
     hash::FUNCTIONS,
+    inflate::FUNCTIONS,
     math::FUNCTIONS,
     net::FUNCTIONS,
     parts::FUNCTIONS,
@@ -190,6 +193,7 @@ const FAMILIES: &[&[Function]] = &[
     replace::FUNCTIONS,
     search::FUNCTIONS,
     string::FUNCTIONS,
+    xml::FUNCTIONS,
 ];
 
 /// The function of a name.

@@ -124,6 +124,7 @@ fn texts(value: &Value) -> Vec<Option<&str>> {
 
 /// The lookups take turns: what an earlier one found is closed to those after it, and what has no text to
 /// become stays as it is.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of an entry's computation")]
 fn replace_strings(args: &[Value]) -> Option<Value> {
     let text = args.text(0);
     let (lookups, rewrites) = (texts(args.value(1)), texts(args.value(2)));

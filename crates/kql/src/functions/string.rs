@@ -11,10 +11,10 @@ const ANY: Takes = Takes::Scalar;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("tolower", &[Signature::new(&[ANY], Type::String)], |args| {
-        Some(Value::from(args.text(0).to_lowercase()))
+        Some(Value::from(args.text(0).chars().flat_map(char::to_lowercase).collect::<String>()))
     }),
     Function::plain("toupper", &[Signature::new(&[ANY], Type::String)], |args| {
-        Some(Value::from(args.text(0).to_uppercase()))
+        Some(Value::from(args.text(0).chars().map(upper).collect::<String>()))
     }),
     Function::plain("strlen", &[Signature::new(&[Takes::TextOrDynamic], Type::Long)], |args| {
         Some(Value::Long(num::len_to_long(args.text(0).chars().count())))
@@ -107,6 +107,15 @@ fn split(args: &[Value]) -> Option<Value> {
         return Some(Value::from_json(Json::Array(part.into_iter().collect())));
     }
     Some(Value::from_json(Json::Array(parts)))
+}
+
+/// The one letter that is the upper case; what would become several letters stays.
+fn upper(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(upper), None) => upper,
+        _ => c,
+    }
 }
 
 /// With the keys of every bag in order.

@@ -232,6 +232,12 @@ impl Parser<'_> {
         loop {
             if self.is_op(".") {
                 self.step();
+                let computed = self.is_op("[")
+                    && !matches!(self.kind_at(1), Kind::Literal(Value::String(_), _));
+                if computed {
+                    // `.[key]` is `[key]`.
+                    continue;
+                }
                 if let Some(word) = self.word() {
                     self.not_reserved(word, self.span())?;
                 }

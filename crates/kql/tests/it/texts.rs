@@ -97,7 +97,7 @@ fn matches() {
         ("T | project unicode_codepoints_to_string(s)", "KS136@41+1"),
         ("T | project has_any_index(l, d)", "KS141@26+1"),
         ("T | project hash(d)", "KS116@17+1"),
-        ("T | project parse_xml(s)", "KQL001@12+9"),
+        ("T | project parse_user_agent(s, 'os')", "KQL001@12+16"),
         ("T | project hash_many(s, s)", "KQL001@12+9"),
     ] {
         assert_eq!(refused(&tables, query), [wanted], "{query}");
@@ -249,6 +249,24 @@ fn codes() {
             "punycode_domain_to_string('Lê Lợi。Thuận Thiên。com')",
             "string xn--L Li-gpa4517b.xn--Thun Thin-s4a7194f.com",
         ),
+        (
+            "gzip_decompress_from_base64_string('H4sIAAAAAAAA/wEUAOv/MTIzNDU2Nzg5MHF3ZXJ0eXVpb3A6m7f2FAAAAA==')",
+            "string 1234567890qwertyuiop",
+        ),
+        ("gzip_decompress_from_base64_string('x0x0x0')", "string "),
+        (
+            "zlib_decompress_from_base64_string('eJwLSS0uUSguKcrMS1cwNDIGACxqBQ4=')",
+            "string Test string 123",
+        ),
+        (
+            "strlen(zlib_decompress_from_base64_string('eNrtk7kVwkAMRFtRa7qnSDIa4wuKIHEAfra1o7mc0SFpK+S7rq4YdzffWreSrKZK7WuRHWNr1S1jtHZzbEK8sR25vDfTysus1mbU4FjenWusbDU7bsZwpWVYe8Sdq44cftmWwI8UgM3yvO90+aanbrupQJ31zvKO6M7thHEpj/ZEbSm2TT7bnjX5BYKRISecNbDssZ6Z6DuH6A3IT2ww0tMWaji488SrNkNZGbvWBsGos6lHMIkYAWOaPtyCAqbGFNvZ3dxbFLYsYtB7x4R4HsPkdBtaII9F2RjmsNUtEhp2svl3oLCnMT1KnieGTSIGhJQDd8u7uSrCENNbfvxIwA1K+BuXGrEpVRgCoSYpApOzlO0/DBxB2RmJB+HQA77PwHHqgjvkjRckQTzE0nlFwf5dClHU5UIJv0O8A1A3ipe89ot+2WwIIEF2mTnRN5ZBXFxR9I2/IoX+M4q11BRG8GJ74j/6znV0XebarLpu0lcGSNqp3aIwGd5rB5zoMmXBZBoRACQF2IFNOT2xS+FatmdYsoX2Ya5IayDO/ApDqEigkiixmdG9zg9HIYYaYIgUOAo1+EAqS9vo3EWR1ztMgVw4vX6+wecbfL7Bv36D79cHJgeE6A=='))",
+            "long 1801",
+        ),
+        ("zlib_decompress_from_base64_string('eJwLSS0uUSguKcrMS1cwNDIGACxqBQ8=')", "string "),
+        ("zlib_decompress_from_base64_string('')", "string "),
+        ("tolower('ÄΣ')", "string äσ"),
+        ("toupper('straße')", "string STRAßE"),
+        ("'ΑΣ' contains 'Σ'", "bool True"),
         ("isascii('abc')", "bool True"),
         ("isascii('ä')", "bool False"),
         ("isutf8('some string')", "bool True"),
@@ -298,6 +316,7 @@ fn parts() {
             "parse_urlquery('k1=v1&k2=v2&k3=v3')",
             r#"dynamic {"Query Parameters":{"k1":"v1","k2":"v2","k3":"v3"}}"#,
         ),
+        ("parse_urlquery('a=1').['Query Parameters'].[strcat('', 'a')]", "dynamic 1"),
         ("parse_urlquery('')", r#"dynamic {"Query Parameters":{}}"#),
         (
             r"parse_path(@'C:\temp\file.txt')",
@@ -343,5 +362,39 @@ fn parts() {
             r#"dynamic ["C:\\a b\\c.exe","d\\\\e","f\"g","h"]"#,
         ),
         ("parse_command_line('a b', 'unix')", "dynamic ∅"),
+    ]);
+}
+
+#[test]
+fn xml() {
+    all(&[
+        ("parse_xml('<e/>')", r#"dynamic {"e":null}"#),
+        ("parse_xml('<e>text</e>')", r#"dynamic {"e":"text"}"#),
+        (r#"parse_xml('<e name="value" />')"#, r#"dynamic {"e":{"@name":"value"}}"#),
+        (
+            r#"parse_xml('<e name="value">text</e>')"#,
+            r##"dynamic {"e":{"@name":"value","#text":"text"}}"##,
+        ),
+        (
+            "parse_xml('<e> <a>text</a> <b>text</b> </e>')",
+            r#"dynamic {"e":{"a":"text","b":"text"}}"#,
+        ),
+        ("parse_xml('<e> <a>text</a> <a>text</a> </e>')", r#"dynamic {"e":{"a":["text","text"]}}"#),
+        (
+            "parse_xml('<e> text <a>text</a> </e>')",
+            r##"dynamic {"e":{"#text":"text","a":"text"}}"##,
+        ),
+        (
+            "parse_xml('<?xml version=\"1.0\"?><!-- c --><e><![CDATA[<&]]>&lt;&#65;&#x42;</e>')",
+            r#"dynamic {"e":"<&<AB"}"#,
+        ),
+        ("parse_xml('<e><a/><a/><a/></e>')", r#"dynamic {"e":{"a":[null,null,null]}}"#),
+        ("parse_xml('<e>')", "dynamic ∅"),
+        ("parse_xml('<a></b>')", "dynamic ∅"),
+        ("parse_xml('<a/><b/>')", "dynamic ∅"),
+        ("parse_xml('text')", "dynamic ∅"),
+        ("parse_xml('<a b=c/>')", "dynamic ∅"),
+        ("parse_xml('&')", "dynamic ∅"),
+        ("parse_xml('')", "dynamic ∅"),
     ]);
 }
