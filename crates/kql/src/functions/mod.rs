@@ -10,11 +10,11 @@ mod codes;
 mod conditional;
 pub(crate) mod conversion;
 mod datetime;
+mod deflate;
 mod digest;
 pub(crate) mod dynamic;
 pub(crate) mod extract;
 mod hash;
-mod inflate;
 pub(crate) mod known;
 mod math;
 mod net;
@@ -182,10 +182,10 @@ const FAMILIES: &[&[Function]] = &[
     conditional::FUNCTIONS,
     conversion::FUNCTIONS,
     datetime::FUNCTIONS,
+    deflate::FUNCTIONS,
     dynamic::FUNCTIONS,
     extract::FUNCTIONS,
     hash::FUNCTIONS,
-    inflate::FUNCTIONS,
     math::FUNCTIONS,
     net::FUNCTIONS,
     parts::FUNCTIONS,

@@ -264,6 +264,18 @@ fn codes() {
         ),
         ("zlib_decompress_from_base64_string('eJwLSS0uUSguKcrMS1cwNDIGACxqBQ8=')", "string "),
         ("zlib_decompress_from_base64_string('')", "string "),
+        (
+            "gzip_compress_to_base64_string('1234567890qwertyuiop')",
+            "string H4sIAAAAAAAA/wEUAOv/MTIzNDU2Nzg5MHF3ZXJ0eXVpb3A6m7f2FAAAAA==",
+        ),
+        (
+            "zlib_compress_to_base64_string('1234567890qwertyuiop')",
+            "string eAEBFADr/zEyMzQ1Njc4OTBxd2VydHl1aW9wOAkGdw==",
+        ),
+        (
+            "gzip_decompress_from_base64_string(gzip_compress_to_base64_string(strrep('ab', 40)))",
+            "string abababababababababababababababababababababababababababababababababababababababab",
+        ),
         ("tolower('ÄΣ')", "string äσ"),
         ("toupper('straße')", "string STRAßE"),
         ("'ΑΣ' contains 'Σ'", "bool True"),

@@ -1,16 +1,36 @@
-//! Texts that were compressed and written in base64, read again. Compressing is refused: what comes of it depends
-//! on the compressor.
+//! Texts compressed and written in base64, and read again.
 
-use super::codes::from_base64;
-use super::{Args, Function, Signature, Takes};
+use super::codes::{from_base64, to_base64};
+use super::{Args, Function, Made, Prepare, Refusal, Signature, Takes};
 use crate::value::{Type, Value};
+use std::sync::Arc;
 
 const TEXT: &[Signature] = &[Signature::new(&[Takes::Is(Type::String)], Type::String)];
 
 /// The longest text that comes of a compressed one.
 const LONGEST: usize = 1 << 26;
+/// The service writes texts as they are where compressing does not make them shorter, which is sure of short ones.
+const SHORT: usize = 100;
 
 pub(super) const FUNCTIONS: &[Function] = &[
+    Function::made("gzip_compress_to_base64_string", TEXT, |prepare| {
+        compress(prepare, |bytes| {
+            let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+            store(&mut out, bytes);
+            out.extend(crc32(bytes).to_le_bytes());
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            out.extend(length.to_le_bytes());
+            out
+        })
+    }),
+    Function::made("zlib_compress_to_base64_string", TEXT, |prepare| {
+        compress(prepare, |bytes| {
+            let mut out = vec![0x78, 0x01];
+            store(&mut out, bytes);
+            out.extend(adler32(bytes).to_be_bytes());
+            out
+        })
+    }),
     Function::plain("gzip_decompress_from_base64_string", TEXT, |args| {
         Some(text(from_base64(&args.text(0)).and_then(|bytes| gzip(&bytes))))
     }),
@@ -18,6 +38,50 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Some(text(from_base64(&args.text(0)).and_then(|bytes| zlib(&bytes))))
     }),
 ];
+
+/// What is long comes out longer than the service's, and reads back the same.
+fn compress(prepare: &Prepare<'_>, pack: fn(&[u8]) -> Vec<u8>) -> Made {
+    if let Some(Some(text)) = prepare.consts.first()
+        && text.text().len() > SHORT
+    {
+        return Err(Refusal::Unsupported("compressing a long text".to_owned()));
+    }
+    Ok(Arc::new(move |args| Value::from(to_base64(&pack(args.text(0).as_bytes())))))
+}
+
+/// Blocks of bytes as they are.
+fn store(out: &mut Vec<u8>, bytes: &[u8]) {
+    let blocks = bytes.len().div_ceil(0xffff).max(1);
+    for at in 0..blocks {
+        let end = bytes.len().min((at + 1) * 0xffff);
+        let block = bytes.get(at * 0xffff..end).unwrap_or_default();
+        let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
+        out.push(u8::from(at + 1 == blocks));
+        out.extend(length.to_le_bytes());
+        out.extend((!length).to_le_bytes());
+        out.extend(block);
+    }
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut check = u32::MAX;
+    for byte in bytes {
+        check ^= u32::from(*byte);
+        for _ in 0..8 {
+            check = (check >> 1) ^ (0xedb8_8320 & (check & 1).wrapping_neg());
+        }
+    }
+    !check
+}
+
+fn adler32(bytes: &[u8]) -> u32 {
+    let (mut low, mut high) = (1_u32, 0_u32);
+    for byte in bytes {
+        low = (low + u32::from(*byte)) % 65521;
+        high = (high + low) % 65521;
+    }
+    high << 16 | low
+}
 
 fn text(bytes: Option<Vec<u8>>) -> Value {
     Value::from(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default())
@@ -31,14 +95,7 @@ fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let out = inflate(data)?;
-    let mut check = u32::MAX;
-    for byte in &out {
-        check ^= u32::from(*byte);
-        for _ in 0..8 {
-            check = (check >> 1) ^ (0xedb8_8320 & (check & 1).wrapping_neg());
-        }
-    }
-    end.starts_with(&(!check).to_le_bytes()).then_some(out)
+    end.starts_with(&crc32(&out).to_le_bytes()).then_some(out)
 }
 
 /// A header of two bytes, the data and its checksum.
@@ -50,12 +107,7 @@ fn zlib(bytes: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let out = inflate(data)?;
-    let (mut low, mut high) = (1_u32, 0_u32);
-    for byte in &out {
-        low = (low + u32::from(*byte)) % 65521;
-        high = (high + low) % 65521;
-    }
-    (*end == (high << 16 | low).to_be_bytes()).then_some(out)
+    (*end == adler32(&out).to_be_bytes()).then_some(out)
 }
 
 /// Bits of bytes, the lowest first.
