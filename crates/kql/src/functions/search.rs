@@ -36,8 +36,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let items = args.json(1).and_then(|json| json.as_array());
             let at = items.and_then(|items| {
                 items.iter().position(|item| {
-                    let item = Value::from_json(item.clone()).text();
-                    has(&text, &fold(&item))
+                    let item = Value::from_json(item.clone());
+                    let (known, item) = (!item.is_null(), item.text());
+                    known && has(&text, &fold(&item))
                 })
             });
             Some(Value::Long(at.map_or(-1, num::len_to_long)))

@@ -84,12 +84,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn substring(args: &[Value]) -> Option<Value> {
     let text = args.text(0);
     let count = num::len_to_long(text.chars().count());
-    let start = args.long(1)?;
+    let nothing = || Some(Value::from(""));
+    let Some(start) = args.long(1) else { return nothing() };
     // A negative start counts from the end; further back than the text is long there is nothing.
     let start = if start < 0 { count.saturating_add(start) } else { start };
-    let len = if args.len() > 2 { args.long(2)? } else { -1 };
+    let Some(len) = (if args.len() > 2 { args.long(2) } else { Some(-1) }) else {
+        return nothing();
+    };
     let (Some(skip), true) = (num::long_to_len(start), start <= count) else {
-        return Some(Value::from(""));
+        return nothing();
     };
     let take = num::long_to_len(len).unwrap_or(usize::MAX);
     Some(Value::from(text.chars().skip(skip).take(take).collect::<String>()))
