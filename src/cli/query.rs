@@ -274,8 +274,14 @@ fn checked(question: &Question, asked: &Asked) -> Result<Option<Diagnostics>, St
     }
 }
 
-/// Whether the query is wrong wherever it is asked: not for want of a table, nor for what the embedded engine lacks.
+/// Whether the query is wrong wherever it is asked: not for want of a name, nor for what the embedded engine lacks.
 fn certain(all: &Diagnostics) -> bool {
+    // A name may be a table or a saved function of the workspace.
+    likely(all) && all.iter().all(|d| d.code != "KS142")
+}
+
+/// Whether this may be what a service means that refuses the query.
+fn likely(all: &Diagnostics) -> bool {
     all.iter().all(|d| d.code != "KS204" && !d.unsupported)
 }
 
@@ -299,7 +305,7 @@ fn failed(error: &QueryError, question: &Question, asked: &Asked) -> Done {
             // What the embedded engine thinks of it may show the place.
             let now = to_ticks(question.span.now);
             let wrong = kql::bind(&question.text, &Empty(Variant::Both), now).err();
-            Ok(wrong.filter(certain).map_or(ExitCode::from(1), |wrong| said(&wrong, question, 1)))
+            Ok(wrong.filter(likely).map_or(ExitCode::from(1), |wrong| said(&wrong, question, 1)))
         }
         (QueryError::Denied(_), _) => Err(Stop::no(error.to_string())
             .hint("whoever runs this needs the role Log Analytics Reader on the workspace")),
@@ -352,6 +358,7 @@ mod tests {
             |text: &str| kql::bind(text, &NoTables, 0).err().is_some_and(|all| certain(&all));
         assert!(certainly_wrong("T | where ("));
         assert!(certainly_wrong("print 'open"));
+        assert!(!certainly_wrong("T"));
         assert!(!certainly_wrong("T | where Column == 1"));
         assert!(!certainly_wrong("print 1"));
         assert!(!certainly_wrong("T | evaluate bag_unpack(x)"));

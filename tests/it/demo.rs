@@ -9,11 +9,15 @@ const EVENTS: &str = include_str!("../../demo/events.jsonl");
 const START: &str = "2026-03-03T00:00:00Z";
 
 /// Rules that tell of each record with one of these operations.
-const EACH: [(&str, &[&str]); 5] = [
+const EACH: [(&str, &[&str]); 9] = [
     ("login-session", &["CN_LOGIN", "CN_AUTHORIZE_SESSION"]),
     ("user-change", &["CN_CREATE_USER", "CN_DELETE_USER"]),
     ("key-create", &["CN_GENERATE_KEY", "CN_GENERATE_KEY_PAIR"]),
     ("key-delete", &["CN_TOMBSTONE_OBJECT"]),
+    ("key-attribute-change", &["CN_MODIFY_OBJECT"]),
+    ("key-share", &["CN_SHARE_OBJECT"]),
+    ("password-change", &["CN_CHANGE_PSWD"]),
+    ("hsm-backup", &["CN_BACKUP_BEGIN", "CN_BACKUP_END"]),
     ("key-export", &["CN_EXTRACT_MASKED_OBJECT_USER", "CN_WRAP_KEY"]),
 ];
 
@@ -102,8 +106,15 @@ fn each_matching_record_is_told_once_to_a_program() {
     assert_eq!(told, due);
     assert_eq!(sweeps, late);
     let expected = EACH.iter().map(|(id, _)| (*id).to_owned());
-    let callers = ["login-burst", "caller-first-seen", "key-enumeration"].map(str::to_owned);
-    assert_eq!(rules, expected.chain(callers).collect());
+    let sums = [
+        "login-burst",
+        "caller-first-seen",
+        "key-enumeration",
+        "key-delete-burst",
+        "new-user-login",
+    ]
+    .map(str::to_owned);
+    assert_eq!(rules, expected.chain(sums).collect());
 
     let hits: u64 = lines.iter().map(|body| body["data"]["count"].as_u64().unwrap()).sum();
     for (name, value) in [

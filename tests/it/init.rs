@@ -111,7 +111,7 @@ fn flags_say_everything() {
     let mut check = desk.command(&["check"]);
     Ran::of(check.envs(VARIABLES).envs(more).output().unwrap())
         .exits(0)
-        .says("7 rules, 3 workspaces, 4 receivers: fine");
+        .says("18 rules, 3 workspaces, 4 receivers: fine");
 }
 
 #[test]

@@ -552,7 +552,7 @@ fn a_workspace_refuses_or_answers_in_part() {
     assert!(partial.err.contains("warning: the answer is not complete"), "{}", partial.err);
     service.fault(Fault::AccessDenied);
     let denied = ask(TABLE);
-    assert_eq!(denied.code, 1);
+    assert_eq!(denied.code, 1, "{}", denied.shown());
     assert!(denied.err.contains("Log Analytics Reader"), "{}", denied.err);
     service.fault(Fault::TableMissing);
     let none = ask(TABLE);

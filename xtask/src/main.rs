@@ -13,7 +13,6 @@ use xtask::root;
 mod browser;
 mod demo_events;
 mod figures;
-mod kql;
 mod npm;
 mod pack;
 mod steps;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check that CI runs, one after the other, cheapest first.
 
-use crate::{Usage, browser, kql, pack, root, variable};
+use crate::{Usage, browser, pack, root, variable};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,11 +37,6 @@ const STEPS: &[Step] = &[
         name: "fmt",
         about: "the layout is rustfmt's (mend with: cargo fmt --all)",
         what: What::Cargo(&["fmt", "--all", "--", "--check"], &[]),
-    },
-    Step {
-        name: "kql",
-        about: "Microsoft's own KQL parser accepts every preset (needs node and npm)",
-        what: What::Own(kql::lint_presets),
     },
     Step {
         name: "deny",
@@ -201,8 +196,8 @@ fn help() -> String {
         text.extend(["  ", step.name, ": ", step.about, "\n      $ ", &step.shown(), "\n"]);
     }
     text += "\nA step whose tool is missing is skipped, and the summary says so. With CI=true a\n\
-             skipped `kql` is a failure, unless HSMWATCH_OFFLINE=1 says that there is no network; so is\n\
-             a missing Chromium, which is installed if that is allowed.\n\n\
+             missing Chromium is a failure, unless HSMWATCH_OFFLINE=1 says that there is no network; it is\n\
+             installed if that is allowed.\n\n\
              One test alone:           cargo test -p hsmwatch NAME\n\
              Accept changed snapshots: INSTA_UPDATE=always cargo test, then read the diff\n";
     text

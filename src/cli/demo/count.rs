@@ -7,11 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rules that tell of each record with one of these operations.
-const EACH: [(&str, &[&str]); 5] = [
+const EACH: [(&str, &[&str]); 9] = [
     ("login-session", &["CN_LOGIN", "CN_AUTHORIZE_SESSION"]),
     ("user-change", &["CN_CREATE_USER", "CN_DELETE_USER"]),
     ("key-create", &["CN_GENERATE_KEY", "CN_GENERATE_KEY_PAIR"]),
     ("key-delete", &["CN_TOMBSTONE_OBJECT"]),
+    ("key-attribute-change", &["CN_MODIFY_OBJECT"]),
+    ("key-share", &["CN_SHARE_OBJECT"]),
+    ("password-change", &["CN_CHANGE_PSWD"]),
+    ("hsm-backup", &["CN_BACKUP_BEGIN", "CN_BACKUP_END"]),
     ("key-export", &["CN_EXTRACT_MASKED_OBJECT_USER", "CN_WRAP_KEY"]),
 ];
 
@@ -30,6 +34,13 @@ const MANY: [(&str, &[&str], i64, usize); 2] = [
         20,
     ),
 ];
+
+/// The rule that tells of so many deletions on one HSM, whoever made them, within so many minutes.
+const DELETIONS: (&str, &str, i64, usize) = ("key-delete-burst", "CN_TOMBSTONE_OBJECT", 60, 5);
+
+/// The rule that tells of a caller who logs in within an hour of a new user, and either made that user or had not
+/// logged in for two hours.
+const NEW_USER: &str = "new-user-login";
 
 /// The rule that tells of a caller without a past.
 const FIRST_SEEN: &str = "caller-first-seen";
@@ -85,7 +96,8 @@ pub(super) fn compare(
     for alert in alerts {
         let rule = alert.rule.id.as_str();
         let each = EACH.iter().any(|(id, _)| *id == rule);
-        let by_caller = rule == FIRST_SEEN || MANY.iter().any(|(id, ..)| *id == rule);
+        let by_caller = [FIRST_SEEN, NEW_USER, DELETIONS.0].contains(&rule)
+            || MANY.iter().any(|(id, ..)| *id == rule);
         if !each && !by_caller {
             compared.unknown.insert(rule.to_owned());
             continue;
@@ -130,15 +142,48 @@ fn callers<'r>(
                 times.entry(pair(record)).or_default().push(record.time);
             }
         }
-        // Records are in the order of their time: so many in a row, within a window less the grid's step.
-        let window = TimeDelta::minutes(minutes - 5);
-        times.retain(|_, times| {
-            let first_and_last = times.iter().zip(times.iter().skip(enough - 1));
-            first_and_last.into_iter().any(|(first, last)| *last - *first <= window)
-        });
+        times.retain(|_, times| crowded(times, minutes, enough));
         all.push((rule, times.into_keys().collect()));
     }
+    let (rule, operation, minutes, enough) = DELETIONS;
+    let mut times: BTreeMap<_, Vec<DateTime<Utc>>> = BTreeMap::new();
+    for record in records.iter().filter(|r| r.time >= start && r.operation == operation) {
+        times.entry(("", record.resource.as_str())).or_default().push(record.time);
+    }
+    times.retain(|_, times| crowded(times, minutes, enough));
+    all.push((rule, times.into_keys().collect()));
+    all.push((NEW_USER, logins_after_new_users(records, start).map(pair).collect()));
     all
+}
+
+/// Whether so many happened in a row, within the window less the grid's step. `times` is in order.
+fn crowded(times: &[DateTime<Utc>], minutes: i64, enough: usize) -> bool {
+    let window = TimeDelta::minutes(minutes - 5);
+    let mut first_and_last = times.iter().zip(times.iter().skip(enough - 1));
+    first_and_last.any(|(first, last)| *last - *first <= window)
+}
+
+fn logins_after_new_users(
+    records: &[Record],
+    start: DateTime<Utc>,
+) -> impl Iterator<Item = &Record> {
+    let of = |operation: &'static str| records.iter().filter(move |r| r.operation == operation);
+    of("CN_LOGIN").filter(move |login| {
+        of("CN_CREATE_USER")
+            .filter(|user| user.time >= start && user.resource == login.resource)
+            .any(|user| {
+                let quiet = || {
+                    !of("CN_LOGIN").any(|other| {
+                        (&other.caller, &other.resource) == (&login.caller, &login.resource)
+                            && other.time <= user.time
+                            && other.time > user.time - TimeDelta::hours(2)
+                    })
+                };
+                login.time > user.time
+                    && login.time <= user.time + TimeDelta::hours(1)
+                    && (login.caller == user.caller || quiet())
+            })
+    })
 }
 
 fn of_record(rule: &str, record: &Record) -> Key {
@@ -160,7 +205,8 @@ fn of_caller(rule: &str, caller: &str, resource: &str) -> Key {
 
 fn caller_of_hit(rule: &str, hit: &Hit) -> Key {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    of_caller(rule, &text(&hit.caller), &text(&hit.resource))
+    let caller = if rule == DELETIONS.0 { String::new() } else { text(&hit.caller) };
+    of_caller(rule, &caller, &text(&hit.resource))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use hsmwatch::watch::alert::Alert;
 use hsmwatch::watch::build::build;
 use hsmwatch::watch::plan::Timing;
 use hsmwatch::watch::presets;
-use hsmwatch::watch::rule::{Kind, Rule, RuleSpec};
+use hsmwatch::watch::rule::{Rule, RuleSpec};
 use hsmwatch::watch::schedule::Schedule;
 use hsmwatch::watch::tables::{self, Variant, to_ticks};
 use kql::{MemoryTables, Value};

@@ -94,7 +94,7 @@ fn a_terminal_is_asked() {
     assert!(status.success(), "{seen}");
     insta::assert_snapshot!("asked", seen);
     insta::assert_snapshot!("answered", desk.text());
-    desk.check().exits(0).says("6 rules, 1 workspace, 2 receivers: fine");
+    desk.check().exits(0).says("17 rules, 1 workspace, 2 receivers: fine");
     assert_eq!(desk.names(), ["hsmwatch.toml"]);
 }
 

@@ -49,7 +49,9 @@ pub(super) fn add<'a>(
     if run.is_narrowed(scan) {
         return Ok(false);
     }
-    let Some(wanted) = run.wanted(scan, |wanted| wanted.cloned()) else { return Ok(false) };
+    let Some(wanted) = run.wanted(scan, |wanted: Option<&Wanted>| wanted.cloned()) else {
+        return Ok(false);
+    };
     let known = wanted.bounds.iter().find(|bounds| bounds.column == settled.column);
     let mergeable = || sum.calls.iter().all(|call| (call.factory)().state().is_some());
     let alone = || {
@@ -79,15 +81,14 @@ pub(super) fn add<'a>(
     for slice in first..end {
         let lock = || settled.memory.0.lock().unwrap_or_else(PoisonError::into_inner);
         let remembered = lock().get(&node.id()).and_then(|slices| slices.get(&slice)).cloned();
-        let of_slice = match remembered {
-            Some(groups) => groups,
-            None => {
-                let mut fresh = Groups::new(sum);
-                stretch(start(slice), start(slice + 1) - 1, &mut fresh)?;
-                let fresh = Arc::new(fresh.into_groups());
-                lock().entry(node.id()).or_default().insert(slice, Arc::clone(&fresh));
-                fresh
-            }
+        let of_slice = if let Some(groups) = remembered {
+            groups
+        } else {
+            let mut fresh = Groups::new(sum);
+            stretch(start(slice), start(slice + 1) - 1, &mut fresh)?;
+            let fresh = Arc::new(fresh.into_groups());
+            lock().entry(node.id()).or_default().insert(slice, Arc::clone(&fresh));
+            fresh
         };
         groups.merge(&of_slice, run)?;
     }

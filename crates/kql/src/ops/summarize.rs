@@ -29,7 +29,7 @@ pub(super) struct Sum<'a> {
 pub(crate) struct Groups<'a> {
     sum: Sum<'a>,
     places: HashMap<Vec<Key>, usize>,
-    groups: Vec<Group>,
+    all: Vec<Group>,
     // Both are filled anew for each row: most rows belong to a group that is known.
     key: Vec<Key>,
     args: Row,
@@ -38,7 +38,7 @@ pub(crate) struct Groups<'a> {
 impl<'a> Groups<'a> {
     pub(super) fn new(sum: Sum<'a>) -> Self {
         let (key, args) = (Vec::with_capacity(sum.keys.len()), Row::new());
-        Self { sum, places: HashMap::new(), groups: Vec::new(), key, args }
+        Self { sum, places: HashMap::new(), all: Vec::new(), key, args }
     }
 
     fn states(&self) -> Vec<Box<dyn Accumulator>> {
@@ -54,9 +54,9 @@ impl<'a> Groups<'a> {
         let states = self.states();
         let size = row_size(&keys).saturating_mul(2).saturating_add(64 * states.len());
         run.hold("summarize", 1, size)?;
-        let place = self.groups.len();
+        let place = self.all.len();
         self.places.insert(self.key.clone(), place);
-        self.groups.push(Group { key: self.key.clone(), keys, states });
+        self.all.push(Group { key: self.key.clone(), keys, states });
         Ok(place)
     }
 
@@ -67,7 +67,7 @@ impl<'a> Groups<'a> {
             self.key.clear();
             self.key.extend(keys.iter().map(|k| k.look(&row, run).key()));
             let place = self.place(|| keys.iter().map(|k| k.eval(&row, run)).collect(), run)?;
-            let Some(group) = self.groups.get_mut(place) else { continue };
+            let Some(group) = self.all.get_mut(place) else { continue };
             for (state, call) in group.states.iter_mut().zip(calls) {
                 let held = match call.args.as_slice() {
                     [] => state.add(&[]),
@@ -91,7 +91,7 @@ impl<'a> Groups<'a> {
         for group in later {
             self.key.clone_from(&group.key);
             let place = self.place(|| group.keys.clone(), run)?;
-            let Some(known) = self.groups.get_mut(place) else { continue };
+            let Some(known) = self.all.get_mut(place) else { continue };
             for (state, later) in known.states.iter_mut().zip(&group.states) {
                 let held = later.state().map_or(0, |later| state.merge(later));
                 if held > 0 {
@@ -103,17 +103,17 @@ impl<'a> Groups<'a> {
     }
 
     pub(super) fn into_groups(self) -> Vec<Group> {
-        self.groups
+        self.all
     }
 
     fn rows(mut self, run: &Rc<RunState<'a>>) -> Rows<'a> {
         let Sum { keys, calls, results, .. } = self.sum;
-        if self.groups.is_empty() && keys.is_empty() && !results.is_empty() {
+        if self.all.is_empty() && keys.is_empty() && !results.is_empty() {
             let states = self.states();
-            self.groups.push(Group { key: Vec::new(), keys: Vec::new(), states });
+            self.all.push(Group { key: Vec::new(), keys: Vec::new(), states });
         }
         let run = Rc::clone(run);
-        Box::new(self.groups.into_iter().map(move |mut group| {
+        Box::new(self.all.into_iter().map(move |mut group| {
             let mut row = group.keys;
             for (state, call) in group.states.iter_mut().zip(calls) {
                 let mut values = state.finish().into_iter();

@@ -239,7 +239,7 @@ impl Parser<'_> {
                     continue;
                 }
                 if let Some(word) = self.word() {
-                    self.not_reserved(word, self.span())?;
+                    Self::not_reserved(word, self.span())?;
                 }
                 let name = self.ident()?;
                 let (span, depth) = (base.span.to(name.span), base.depth);
@@ -313,7 +313,7 @@ impl Parser<'_> {
                 let message = "The function 'not' requires an argument list";
                 return Err(Diagnostic::error("KS117", start, message).help("write `not(…)`"));
             }
-            self.not_reserved(word, start)?;
+            Self::not_reserved(word, start)?;
             let name = word.to_owned();
             self.step();
             return make(ExprKind::Name(name), start, 0);
@@ -343,7 +343,7 @@ impl Parser<'_> {
     }
 
     /// Words of the language are names in brackets only.
-    fn not_reserved(&self, word: &str, span: Span) -> Parsed<()> {
+    fn not_reserved(word: &str, span: Span) -> Parsed<()> {
         if !RESERVED.contains(&word) {
             return Ok(());
         }

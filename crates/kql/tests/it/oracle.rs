@@ -181,7 +181,7 @@ fn compare(tables: &MemoryTables, query: &str, oracle: &Json) -> Verdict {
 fn differences(name: &str, cases: &[String]) -> Option<Vec<String>> {
     let package = installed()?;
     let tables = TABLES.iter().fold(MemoryTables::new(), |tables, (name, columns)| {
-        tables.with(*name, schema(columns), vec![])
+        tables.with(name, schema(columns), vec![])
     });
     let queries: Vec<String> = cases
         .iter()

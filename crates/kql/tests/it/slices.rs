@@ -124,7 +124,7 @@ fn what_is_settled_is_read_once() {
     let names = [("from", Type::Datetime), ("until", Type::Datetime)];
     let query = "T | where t >= from and t < until | summarize count() by s";
     let plan = kql::bind_with(query, &log, 0, &names).unwrap();
-    let mut read = |from: i64, to: i64| {
+    let read = |from: i64, to: i64| {
         log.given.set(0);
         let values = [Value::Datetime(from * HOUR), Value::Datetime(to * HOUR)];
         let rows: Vec<_> = plan.run_with(&log, &values).map(Result::unwrap).collect();
