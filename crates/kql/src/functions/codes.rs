@@ -1,6 +1,6 @@
 //! Texts as numbers and numbers as texts: code points, hexadecimal, base64, the escapes of URLs and of patterns.
 
-use super::{Args, Function, Made, Naming, Prepare, Refusal, Signature, Takes};
+use super::{Args, Function, LONGEST_SPLIT, Made, Naming, Prepare, Refusal, Signature, Takes};
 use crate::num;
 use crate::value::{Guid, Type, Value};
 use serde_json::Value as Json;
@@ -44,7 +44,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("base64_decode_tostring", TEXT, decode),
     Function::plain("base64_decodestring", TEXT, decode),
     Function::plain("base64_decode_toarray", TO_ARRAY, |args| {
-        let bytes = from_base64(&args.text(0))?;
+        let bytes = from_base64(&args.text(0)).filter(|bytes| bytes.len() <= LONGEST_SPLIT)?;
         Some(Value::from_json(Json::Array(bytes.into_iter().map(Json::from).collect())))
     }),
     Function::plain(
@@ -76,9 +76,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
 ];
 
-#[expect(clippy::unnecessary_wraps, reason = "the shape of an entry's computation")]
 fn points(args: &[Value]) -> Option<Value> {
-    let points = args.text(0).chars().map(|c| Json::from(u32::from(c))).collect();
+    let text = args.text(0);
+    if text.len() > LONGEST_SPLIT {
+        return None;
+    }
+    let points = text.chars().map(|c| Json::from(u32::from(c))).collect();
     Some(Value::from_json(Json::Array(points)))
 }
 

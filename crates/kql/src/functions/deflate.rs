@@ -1,14 +1,12 @@
 //! Texts compressed and written in base64, and read again.
 
 use super::codes::{from_base64, to_base64};
-use super::{Args, Function, Made, Prepare, Refusal, Signature, Takes};
+use super::{Args, Function, LONGEST_TEXT, Made, Prepare, Refusal, Signature, Takes};
 use crate::value::{Type, Value};
 use std::sync::Arc;
 
 const TEXT: &[Signature] = &[Signature::new(&[Takes::Is(Type::String)], Type::String)];
 
-/// The longest text that comes of a compressed one.
-const LONGEST: usize = 1 << 26;
 /// The service writes texts as they are where compressing does not make them shorter, which is sure of short ones.
 const SHORT: usize = 100;
 
@@ -246,7 +244,7 @@ fn codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
 
 fn block(bits: &mut Bits<'_>, out: &mut Vec<u8>, literals: &Code, distances: &Code) -> Option<()> {
     loop {
-        if out.len() > LONGEST {
+        if out.len() > LONGEST_TEXT {
             return None;
         }
         let symbol = literals.read(bits)?;

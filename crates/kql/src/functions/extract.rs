@@ -1,6 +1,6 @@
 //! What patterns and paths take out of a text.
 
-use super::{Args, Function, Made, Prepare, Refusal, Signature, Takes, regex_of};
+use super::{Args, Function, LONGEST_SPLIT, Made, Prepare, Refusal, Signature, Takes, regex_of};
 use crate::diagnostics::BAD_LITERAL;
 use crate::num;
 use crate::value::{Type, Value};
@@ -66,6 +66,9 @@ fn extract_all(prepare: &Prepare<'_>) -> Made {
                 _ => groups(&regex, args.json(1)?.as_array()?)?,
             };
             let text = args.text(args.len() - 1);
+            if text.len() > LONGEST_SPLIT {
+                return None;
+            }
             let all: Vec<Json> =
                 regex.captures_iter(&text).map(|found| taken(&found, &groups)).collect();
             (!all.is_empty()).then(|| Value::from_json(Json::Array(all)))

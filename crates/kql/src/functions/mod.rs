@@ -297,6 +297,19 @@ impl Args for [Value] {
     }
 }
 
+/// The longest text that a function makes of others; a longer one is empty.
+pub(crate) const LONGEST_TEXT: usize = 1 << 24;
+
+/// The longest text that a function takes apart into an array; of a longer one there is none.
+pub(crate) const LONGEST_SPLIT: usize = 1 << 20;
+
+/// The parts in a row, within [`LONGEST_TEXT`].
+pub(crate) fn joined(parts: &[Arc<str>], delimiter: &str) -> Value {
+    let texts = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+    let length = texts.saturating_add(parts.len().saturating_mul(delimiter.len()));
+    if length > LONGEST_TEXT { Value::from("") } else { Value::from(parts.join(delimiter)) }
+}
+
 /// A compiled constant pattern, or one compiled per row where it is not a constant.
 pub(crate) fn regex_of(
     prepare: &Prepare<'_>,

@@ -1,6 +1,6 @@
 //! Texts of a known form taken apart: URLs, paths, command lines, lines of CSV, versions.
 
-use super::{Args, Function, Naming, Signature, Takes};
+use super::{Args, Function, LONGEST_SPLIT, Naming, Signature, Takes};
 use crate::value::{Decimal, Type, Value};
 use serde_json::{Map, Value as Json, json};
 
@@ -16,7 +16,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain(
         "parse_csv",
         &[Signature::new(&[Takes::TextOrDynamic], Type::Dynamic)],
-        |args| Some(Value::from_json(Json::from(record(&args.text(0))))),
+        |args| {
+            let text = args.text(0);
+            (text.len() <= LONGEST_SPLIT).then(|| Value::from_json(Json::from(record(&text))))
+        },
     )
     .named(Naming::First),
     Function::plain("parse_version", &[Signature::new(&[TEXT], Type::Decimal)], |args| {
@@ -26,8 +29,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "parse_command_line",
         &[Signature::new(&[Takes::Scalar, TEXT], Type::Dynamic)],
         |args| {
-            let windows = args.text(1).eq_ignore_ascii_case("windows");
-            windows.then(|| Value::from_json(Json::from(arguments(&args.text(0)))))
+            let text = args.text(0);
+            let known = args.text(1).eq_ignore_ascii_case("windows");
+            (known && text.len() <= LONGEST_SPLIT)
+                .then(|| Value::from_json(Json::from(arguments(&text))))
         },
     ),
 ];

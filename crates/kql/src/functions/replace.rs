@@ -1,6 +1,6 @@
 //! Texts with parts of them exchanged, repeated or cut off.
 
-use super::{Args, Function, Made, Prepare, Refusal, Signature, Takes, regex_of};
+use super::{Args, Function, LONGEST_TEXT, Made, Prepare, Refusal, Signature, Takes, regex_of};
 use crate::num;
 use crate::value::{Type, Value};
 use serde_json::Value as Json;
@@ -13,8 +13,6 @@ const ANY: Takes = Takes::Scalar;
 const TEXTS: &[Signature] = &[Signature::new(&[TEXT, TEXT, TEXT], Type::String)];
 const TRIM: &[Signature] = &[Signature::new(&[TEXT, TEXT], Type::String)];
 
-/// The longest text that is made of parts; a longer one is empty.
-const LONGEST: usize = 1 << 26;
 /// The most work for one text: lookups by its length.
 const MOST_WORK: usize = 1 << 30;
 
@@ -25,7 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             return Some(Value::String(text));
         }
         let finds = text.matches(&*from).count();
-        if text.len().saturating_add(finds.saturating_mul(to.len())) > LONGEST {
+        if text.len().saturating_add(finds.saturating_mul(to.len())) > LONGEST_TEXT {
             return Some(Value::from(""));
         }
         Some(Value::from(text.replace(&*from, &to)))
@@ -57,7 +55,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |args| {
             let (text, delimiter) = (args.text(0), args.text(2));
             let count = args.long(1).and_then(num::long_to_len).unwrap_or(0).min(1024);
-            if count.saturating_mul(text.len() + delimiter.len()) > LONGEST {
+            if count.saturating_mul(text.len() + delimiter.len()) > LONGEST_TEXT {
                 return Some(Value::from(""));
             }
             Some(Value::from(vec![&*text; count].join(&delimiter)))
@@ -81,7 +79,7 @@ fn replace_regex(prepare: &Prepare<'_>, text: usize, pattern: usize, rewrite: us
             let Some(whole) = found.get(0) else { continue };
             out.push_str(text.get(from..whole.start()).unwrap_or(""));
             found.expand(&rewrite, &mut out);
-            if out.len() > LONGEST {
+            if out.len() > LONGEST_TEXT {
                 return Value::from("");
             }
             from = whole.end();
@@ -158,7 +156,7 @@ fn replace_strings(args: &[Value]) -> Option<Value> {
     }
     let parts = || pieces.iter().map(|(piece, into)| into.unwrap_or(piece));
     let length = parts().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
-    Some(Value::from(if length > LONGEST { String::new() } else { parts().collect() }))
+    Some(Value::from(if length > LONGEST_TEXT { String::new() } else { parts().collect() }))
 }
 
 /// One match at the start, one at the end.

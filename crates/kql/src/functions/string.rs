@@ -1,6 +1,6 @@
 //! Text. Positions and lengths count characters.
 
-use super::{Args, Function, Naming, Signature, Takes};
+use super::{Args, Function, LONGEST_SPLIT, Naming, Signature, Takes, joined};
 use crate::num;
 use crate::value::{Type, Value};
 use serde_json::Value as Json;
@@ -21,14 +21,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     })
     .named(Naming::Prefix("strlen")),
     Function::plain("strcat", &[Signature::new(&[ANY], Type::String).up_to(64)], |args| {
-        Some(Value::from(args.iter().map(Value::text).collect::<Vec<_>>().concat()))
+        Some(joined(&args.iter().map(Value::text).collect::<Vec<_>>(), ""))
     }),
     Function::plain(
         "strcat_delim",
         &[Signature::new(&[ANY, ANY, ANY], Type::String).up_to(64)],
         |args| {
             let parts: Vec<_> = args.iter().skip(1).map(Value::text).collect();
-            Some(Value::from(parts.join(&args.text(0))))
+            Some(joined(&parts, &args.text(0)))
         },
     ),
     Function::plain(
@@ -39,7 +39,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let texts =
                 items.into_iter().flatten().map(|item| Value::from_json(item.clone()).text());
             let texts: Vec<_> = texts.collect();
-            Some(Value::from(texts.join(&args.text(1))))
+            Some(joined(&texts, &args.text(1)))
         },
     ),
     Function::plain("dynamic_to_json", &[Signature::new(&[ANY], Type::String)], |args| match args
@@ -100,6 +100,9 @@ fn substring(args: &[Value]) -> Option<Value> {
 
 fn split(args: &[Value]) -> Option<Value> {
     let (text, delimiter) = (args.text(0), args.text(1));
+    if text.len() > LONGEST_SPLIT {
+        return None;
+    }
     let parts: Vec<Json> = if delimiter.is_empty() {
         vec![Json::from(&*text)]
     } else {

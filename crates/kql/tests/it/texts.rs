@@ -1,7 +1,7 @@
 //! Functions over text, boundary by boundary.
 
 use crate::functions::all;
-use crate::support::{refused, typed};
+use crate::support::{refused, run, typed};
 
 #[test]
 fn places() {
@@ -221,4 +221,17 @@ fn predicates() {
         ("'abc' matches regex ''", "bool True"),
         ("'ü' matches regex '^.$'", "bool True"),
     ]);
+}
+
+#[test]
+fn texts_that_grow_end() {
+    let tables = typed();
+    let mut query = "T | take 1 | project x = 'ab'".to_owned();
+    for _ in 0..40 {
+        query.push_str(
+            " | extend x = strcat(x, x), y = replace_string(x, 'a', x), z = strrep(x, 1024, x)",
+        );
+    }
+    let last = run(&tables, &format!("{query} | project strlen(x), strlen(y), strlen(z)"));
+    assert_eq!(last, "strlen_x:long strlen_y:long strlen_z:long\n0|0|0");
 }
