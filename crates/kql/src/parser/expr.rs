@@ -148,13 +148,21 @@ impl Parser<'_> {
             "has_all" => Comparator::In(InOp::HasAll),
             "between" => Comparator::Between(false),
             "!between" => Comparator::Between(true),
-            "like" | "notlike" | "like_cs" | "notlike_cs" | "notcontains" | "notcontains_cs" => {
+            "like" | "notlike" => {
                 return Err(Diagnostic::lacking(self.span(), &format!("operator `{word}`")));
             }
-            "containscs" => match text_ops::find("contains_cs") {
-                Some(op) => Comparator::Binary(BinaryOp::Text(op)),
-                None => return Ok(None),
-            },
+            // The older names.
+            "containscs" | "notcontains" | "notcontainscs" => {
+                let name = match word {
+                    "containscs" => "contains_cs",
+                    "notcontains" => "!contains",
+                    _ => "!contains_cs",
+                };
+                match text_ops::find(name) {
+                    Some(op) => Comparator::Binary(BinaryOp::Text(op)),
+                    None => return Ok(None),
+                }
+            }
             _ => match text_ops::find(word) {
                 Some(op) => Comparator::Binary(BinaryOp::Text(op)),
                 None if word.starts_with('!') => {
