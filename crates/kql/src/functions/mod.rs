@@ -327,7 +327,7 @@ pub(crate) fn regex_of(
 }
 
 pub(crate) fn compile(pattern: &str) -> Result<regex::Regex, String> {
-    regex::RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|error| match error {
+    regex::RegexBuilder::new(pattern).size_limit(4 << 20).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
         _ => "the pattern is not a regular expression that RE2 takes".to_owned(),
     })

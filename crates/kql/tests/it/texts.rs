@@ -56,6 +56,7 @@ fn places() {
 fn matches() {
     all(&[
         (r"extract(@'-(\d{2})-', 1, '15-12-2024', typeof(int))", "int 12"),
+        (r"extract(@'([\w.-]{1,64})@', 1, 'a.b@c')", "string a.b"),
         ("extract('x(y)?', 1, 'x')", "string "),
         ("extract('x(y)?', 2, 'x')", "string "),
         ("extract('x', 0, 'x', typeof(long))", "long ∅"),
