@@ -33,6 +33,7 @@ fn fits(takes: Takes, ty: Type) -> bool {
         Takes::Is(wanted) => wanted == ty,
         Takes::Scalar | Takes::Common | Takes::CommonOrDynamic => true,
         Takes::Number => ty.is_number(),
+        Takes::IntegerOrDynamic => ty.is_integer() || ty == Type::Dynamic,
         Takes::NotDynamic => ty != Type::Dynamic,
         Takes::Summable => ty.is_number() || matches!(ty, Type::Timespan | Type::Datetime),
         Takes::Orderable => !matches!(ty, Type::Dynamic | Type::Guid),
@@ -51,6 +52,10 @@ fn misfit(takes: Takes) -> (&'static str, String) {
         Takes::TextOrDynamic => {
             ("KS141", "The expression must have one of the types: string or dynamic".to_owned())
         }
+        Takes::IntegerOrDynamic => (
+            "KS136",
+            "The expression value must be an integer or a dynamic array of integers".to_owned(),
+        ),
         Takes::NotDynamic => {
             ("KS116", "The value of type 'dynamic' is not allowed in this context".to_owned())
         }
@@ -142,7 +147,7 @@ impl Binder<'_> {
         // `extract(…, typeof(long))` is a conversion of what it extracts.
         let (args, to) = match args {
             [rest @ .., Arg { value: Ast { kind: ExprKind::Typeof(ty), .. }, .. }]
-                if function.name == "extract" && rest.len() == 3 =>
+                if functions::extract::typed_after(function.name) == Some(rest.len()) =>
             {
                 (rest, Some(*ty))
             }

@@ -21,12 +21,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("bag_pack", PACK, pack),
     Function::plain("pack", PACK, pack),
     Function::plain("pack_dictionary", PACK, pack),
-    Function::plain("strcat_array", &[Signature::new(&[DYNAMIC, ANY], Type::String)], |args| {
-        let items = args.json(0)?.as_array()?;
-        let parts: Vec<_> =
-            items.iter().map(|item| Value::from_json(item.clone()).text()).collect();
-        Some(Value::from(parts.join(&args.text(1))))
-    }),
     Function::plain("bag_keys", &[Signature::new(&[DYNAMIC], Type::Dynamic)], |args| {
         let keys = args.json(0)?.as_object()?.keys().map(|k| Json::from(k.as_str()));
         Some(Value::from_json(Json::Array(keys.collect())))

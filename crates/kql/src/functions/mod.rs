@@ -6,15 +6,25 @@
 mod addresses;
 mod angles;
 mod bits;
+mod codes;
 mod conditional;
 pub(crate) mod conversion;
 mod datetime;
+mod deflate;
+mod digest;
 pub(crate) mod dynamic;
+pub(crate) mod extract;
+mod hash;
 pub(crate) mod known;
 mod math;
 mod net;
+mod parts;
+mod punycode;
+mod replace;
+mod search;
 mod string;
 pub(crate) mod text_ops;
+mod xml;
 
 use crate::value::{Type, Value};
 use std::sync::Arc;
@@ -28,6 +38,7 @@ pub(crate) enum Takes {
     Number,
     Integer,
     TextOrDynamic,
+    IntegerOrDynamic,
     NotDynamic,
     /// JSON that may be an object.
     Bag,
@@ -167,13 +178,22 @@ const FAMILIES: &[&[Function]] = &[
     addresses::FUNCTIONS,
     angles::FUNCTIONS,
     bits::FUNCTIONS,
+    codes::FUNCTIONS,
     conditional::FUNCTIONS,
     conversion::FUNCTIONS,
     datetime::FUNCTIONS,
+    deflate::FUNCTIONS,
     dynamic::FUNCTIONS,
+    extract::FUNCTIONS,
+    hash::FUNCTIONS,
     math::FUNCTIONS,
     net::FUNCTIONS,
+    parts::FUNCTIONS,
+    punycode::FUNCTIONS,
+    replace::FUNCTIONS,
+    search::FUNCTIONS,
     string::FUNCTIONS,
+    xml::FUNCTIONS,
 ];
 
 /// The function of a name.
@@ -277,6 +297,19 @@ impl Args for [Value] {
     }
 }
 
+/// The longest text that a function makes of others; a longer one is empty.
+pub(crate) const LONGEST_TEXT: usize = 1 << 24;
+
+/// The longest text that a function takes apart into an array; of a longer one there is none.
+pub(crate) const LONGEST_SPLIT: usize = 1 << 20;
+
+/// The parts in a row, within [`LONGEST_TEXT`].
+pub(crate) fn joined(parts: &[Arc<str>], delimiter: &str) -> Value {
+    let texts = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+    let length = texts.saturating_add(parts.len().saturating_mul(delimiter.len()));
+    if length > LONGEST_TEXT { Value::from("") } else { Value::from(parts.join(delimiter)) }
+}
+
 /// A compiled constant pattern, or one compiled per row where it is not a constant.
 pub(crate) fn regex_of(
     prepare: &Prepare<'_>,
@@ -294,7 +327,7 @@ pub(crate) fn regex_of(
 }
 
 pub(crate) fn compile(pattern: &str) -> Result<regex::Regex, String> {
-    regex::RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|error| match error {
+    regex::RegexBuilder::new(pattern).size_limit(4 << 20).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
         _ => "the pattern is not a regular expression that RE2 takes".to_owned(),
     })

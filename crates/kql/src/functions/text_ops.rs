@@ -65,7 +65,8 @@ pub(crate) fn fold(text: &str) -> std::borrow::Cow<'_, str> {
     } else if text.is_ascii() {
         text.to_ascii_lowercase().into()
     } else {
-        text.to_lowercase().into()
+        // Letter by letter: a sigma at the end of a word is like any other.
+        text.chars().flat_map(char::to_lowercase).collect::<String>().into()
     }
 }
 

@@ -148,13 +148,21 @@ impl Parser<'_> {
             "has_all" => Comparator::In(InOp::HasAll),
             "between" => Comparator::Between(false),
             "!between" => Comparator::Between(true),
-            "like" | "notlike" | "like_cs" | "notlike_cs" | "notcontains" | "notcontains_cs" => {
+            "like" | "notlike" => {
                 return Err(Diagnostic::lacking(self.span(), &format!("operator `{word}`")));
             }
-            "containscs" => match text_ops::find("contains_cs") {
-                Some(op) => Comparator::Binary(BinaryOp::Text(op)),
-                None => return Ok(None),
-            },
+            // The older names.
+            "containscs" | "notcontains" | "notcontainscs" => {
+                let name = match word {
+                    "containscs" => "contains_cs",
+                    "notcontains" => "!contains",
+                    _ => "!contains_cs",
+                };
+                match text_ops::find(name) {
+                    Some(op) => Comparator::Binary(BinaryOp::Text(op)),
+                    None => return Ok(None),
+                }
+            }
             _ => match text_ops::find(word) {
                 Some(op) => Comparator::Binary(BinaryOp::Text(op)),
                 None if word.starts_with('!') => {
@@ -232,6 +240,12 @@ impl Parser<'_> {
         loop {
             if self.is_op(".") {
                 self.step();
+                let computed = self.is_op("[")
+                    && !matches!(self.kind_at(1), Kind::Literal(Value::String(_), _));
+                if computed {
+                    // `.[key]` is `[key]`.
+                    continue;
+                }
                 if let Some(word) = self.word() {
                     Self::not_reserved(word, self.span())?;
                 }

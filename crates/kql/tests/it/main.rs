@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod aggregates;
+mod codes;
 mod functions;
 mod lints;
 mod needs;
@@ -15,4 +16,5 @@ mod slices;
 mod stages;
 mod store;
 mod support;
+mod texts;
 mod time;
