@@ -3,6 +3,7 @@
 
 mod aggregates;
 mod codes;
+mod conversions;
 mod functions;
 mod lints;
 mod needs;
