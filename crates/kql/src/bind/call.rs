@@ -121,6 +121,7 @@ impl Binder<'_> {
         }
         match name.name.as_str() {
             "toscalar" => return self.toscalar(name, args),
+            "bin_auto" => return self.bin_auto(name, args, span, place),
             "column_ifexists" | "columnifexists" => return self.column_ifexists(name, args, place),
             "ingestion_time" => {
                 // A table may carry the instant as a column of this name.

@@ -1,7 +1,7 @@
 //! Literals and conversions, one line each: every form, and what lies at the edges.
 
 use crate::functions::all;
-use crate::support::{refused, typed};
+use crate::support::{refused, run, typed};
 
 #[test]
 fn literals_of_numbers() {
@@ -237,4 +237,19 @@ fn operands_that_do_not_go_together() {
     ] {
         assert_eq!(refused(&tables, query).len(), 1, "{query}");
     }
+}
+
+#[test]
+fn bins_by_options() {
+    let rows = "range t from datetime(2017-01-01 00:05) to datetime(2017-01-01 02:00) step 1m \
+                | summarize count() by bin_auto(t)";
+    let run = |query: &str| run(&typed(), query);
+    assert_eq!(
+        run(&format!(
+            "set query_bin_auto_size=1h; set query_bin_auto_at=datetime(2017-01-01 00:05); {rows}"
+        )),
+        "t:datetime count_:long\n2017-01-01T00:05:00.0000000Z|60\n2017-01-01T01:05:00.0000000Z|56"
+    );
+    assert_eq!(run("set query_bin_auto_size=5; print x = 12 | project bin_auto(x)"), "x:long\n10");
+    assert_eq!(refused(&typed(), rows).len(), 1);
 }
