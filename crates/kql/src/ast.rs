@@ -227,6 +227,8 @@ pub(crate) enum Statement {
     /// `declare query_parameters(…)`.
     Parameters(Vec<Param>),
     Query(Box<Pipeline>),
+    /// `set`, of an option that a result depends on.
+    Option(Ident, Value, Type),
     /// What changes no result.
     Nothing,
 }

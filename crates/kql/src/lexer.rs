@@ -1,10 +1,11 @@
 //! Text to tokens. Every byte of the text is looked at once.
 
 mod dynamic;
+mod typed;
 
 use crate::diagnostics::{BAD_LITERAL, Diagnostic, Span};
 use crate::time;
-use crate::value::{Decimal, Type, Value, parse_guid};
+use crate::value::{Type, Value};
 use std::sync::Arc;
 
 /// What a token is.
@@ -31,22 +32,6 @@ pub(crate) struct Token {
 const OPS: &[&str] = &[
     "..", "==", "!=", "<>", "<=", ">=", "=~", "!~", "=>", "(", ")", "[", "]", "{", "}", "|", ",",
     ";", ".", ":", "=", "<", ">", "+", "-", "*", "/", "%", "?", "@",
-];
-
-/// Literals of the form `type(text)`.
-const TYPED: &[(&str, Type)] = &[
-    ("bool", Type::Bool),
-    ("int", Type::Int),
-    ("long", Type::Long),
-    ("real", Type::Real),
-    ("double", Type::Real),
-    ("decimal", Type::Decimal),
-    ("datetime", Type::Datetime),
-    ("date", Type::Datetime),
-    ("timespan", Type::Timespan),
-    ("time", Type::Timespan),
-    ("guid", Type::Guid),
-    ("dynamic", Type::Dynamic),
 ];
 
 /// The tokens of `text`, ending with [`Kind::End`], and what could not be read.
@@ -210,6 +195,10 @@ impl<'a> Lexer<'a> {
     ) -> bool {
         // A line end is left for the caller, who reports the missing quote.
         let Some((_, c)) = chars.next_if(|(_, c)| *c != '\n' && *c != '\r') else { return true };
+        if let Some(first) = c.to_digit(8) {
+            value.push(Self::octal(chars, first));
+            return true;
+        }
         let mut hex = |digits: usize| {
             let mut code = 0_u32;
             for _ in 0..digits {
@@ -226,7 +215,6 @@ impl<'a> Lexer<'a> {
             'b' => Some('\u{8}'),
             'f' => Some('\u{c}'),
             'v' => Some('\u{b}'),
-            '0' => Some('\0'),
             '\\' | '"' | '\'' => Some(c),
             'x' => hex(2).and_then(char::from_u32),
             'U' => hex(8).and_then(char::from_u32),
@@ -249,6 +237,17 @@ impl<'a> Lexer<'a> {
         };
         value.extend(read);
         read.is_some()
+    }
+
+    /// `\101`: up to three digits to the base of eight, the first of which is read.
+    fn octal(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>, first: u32) -> char {
+        let mut code = first;
+        for _ in 0..2 {
+            let next = chars.next_if(|(_, c)| c.is_digit(8));
+            let Some(digit) = next.and_then(|(_, c)| c.to_digit(8)) else { break };
+            code = code * 8 + digit;
+        }
+        char::from_u32(code).unwrap_or('\0')
     }
 
     fn number(&mut self, rest: &str) {
@@ -335,94 +334,17 @@ impl<'a> Lexer<'a> {
             self.push(Kind::Name, len + 1);
             return;
         }
-        if let Some(value) = truth(name) {
+        if let Some(value) = typed::truth(name) {
             self.push(Kind::Literal(Value::Bool(value), Type::Bool), len);
             return;
         }
         let blanks = after.len() - after.trim_start_matches([' ', '\t']).len();
-        let typed = TYPED.iter().find(|(n, _)| *n == name);
-        match typed {
-            Some((_, ty)) if after.get(blanks..).is_some_and(|a| a.starts_with('(')) => {
-                self.typed(*ty, rest, len + blanks + 1);
+        match typed::of_name(name) {
+            Some(ty) if after.get(blanks..).is_some_and(|a| a.starts_with('(')) => {
+                self.typed(ty, rest, len + blanks + 1);
             }
             _ => self.push(Kind::Name, len),
         }
-    }
-
-    /// `datetime(…)` and its like: the raw text up to the closing parenthesis.
-    fn typed(&mut self, ty: Type, rest: &str, open: usize) {
-        let body = rest.get(open..).unwrap_or("");
-        let end = if ty == Type::Dynamic { dynamic_end(body) } else { body.find(')') };
-        let Some(end) = end else {
-            let span = Span::new(self.text.len(), 0);
-            self.found.push(Diagnostic::error("KS005", span, "Expected: )"));
-            self.push(Kind::Literal(Value::Null, ty), rest.len());
-            return;
-        };
-        let raw = body.get(..end).unwrap_or("").trim();
-        let len = open + end + 1;
-        if ty == Type::Dynamic {
-            let blanks = body.len() - body.trim_start().len();
-            self.dynamic(raw, open + blanks, len);
-            return;
-        }
-        let quoted = ['"', '\''].into_iter().find_map(|q| raw.strip_prefix(q)?.strip_suffix(q));
-        let text = quoted.unwrap_or(raw);
-        if text == "null" {
-            self.push(Kind::Literal(Value::Null, ty), len);
-            return;
-        }
-        self.literal(typed_value(ty, text), ty, len);
-    }
-}
-
-fn truth(name: &str) -> Option<bool> {
-    match name {
-        "true" | "True" | "TRUE" => Some(true),
-        "false" | "False" | "FALSE" => Some(false),
-        _ => None,
-    }
-}
-
-fn dynamic_end(body: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut escaped = false;
-    for (i, c) in body.char_indices() {
-        match (quote, c) {
-            (Some(_), _) if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(q), _) if c == q => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ')') if depth == 0 => return Some(i),
-            (None, ')') => depth -= 1,
-            _ => {}
-        }
-    }
-    None
-}
-
-fn typed_value(ty: Type, text: &str) -> Option<Value> {
-    match ty {
-        Type::Bool => match text {
-            "true" | "1" => Some(Value::Bool(true)),
-            "false" | "0" => Some(Value::Bool(false)),
-            _ => None,
-        },
-        Type::Int => text.parse().ok().map(Value::Int),
-        Type::Long => text.parse().ok().map(Value::Long),
-        Type::Real => match text {
-            "nan" => Some(Value::Real(f64::NAN)),
-            "+inf" | "inf" => Some(Value::Real(f64::INFINITY)),
-            "-inf" => Some(Value::Real(f64::NEG_INFINITY)),
-            _ => text.parse().ok().map(Value::Real),
-        },
-        Type::Decimal => Decimal::parse(text).map(Value::Decimal),
-        Type::Datetime => time::parse_datetime(text).map(Value::Datetime),
-        Type::Timespan => time::parse_timespan(text).map(Value::Timespan),
-        Type::Guid => parse_guid(text).map(Value::Guid),
-        Type::String | Type::Dynamic => None,
     }
 }
 

@@ -9,6 +9,7 @@ mod decimal;
 mod diagnostics;
 mod explain;
 mod functions;
+mod guid;
 mod lexer;
 mod lints;
 mod needs;

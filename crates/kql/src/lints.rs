@@ -78,7 +78,7 @@ impl<'a> Lints<'a> {
                     self.pipeline(pipeline);
                 }
                 Statement::Let(_, LetValue::Function { body, .. }) => self.statements(body),
-                Statement::Parameters(_) | Statement::Nothing => {}
+                Statement::Parameters(_) | Statement::Option(..) | Statement::Nothing => {}
                 Statement::Query(pipeline) => {
                     let origin = self.pipeline(pipeline);
                     if let (Some(table), false) = (origin.table, origin.filtered) {

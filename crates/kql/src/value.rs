@@ -1,11 +1,13 @@
 //! Types and values, their order, their equality and their text.
 
 pub use crate::decimal::Decimal;
+pub use crate::guid::Guid;
+pub(crate) use crate::guid::{leading_guid, parse_guid};
 use crate::num;
 use crate::time;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 /// A scalar type of Kusto.
@@ -85,22 +87,6 @@ impl Type {
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// 128 bits, big-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Guid([u8; 16]);
-
-impl From<u128> for Guid {
-    fn from(bits: u128) -> Self {
-        Self(bits.to_be_bytes())
-    }
-}
-
-impl From<Guid> for u128 {
-    fn from(guid: Guid) -> Self {
-        Self::from_be_bytes(guid.0)
     }
 }
 
@@ -217,7 +203,7 @@ impl Value {
             Self::String(text) => Arc::clone(text),
             Self::Dynamic(json) => match &**json {
                 Json::String(text) => Arc::from(text.as_str()),
-                other => Arc::from(other.to_string()),
+                other => Arc::from(json_text(other)),
             },
             other => Arc::from(other.to_string()),
         }
@@ -326,7 +312,7 @@ impl fmt::Display for Value {
             Self::Datetime(v) => f.write_str(&time::format_datetime(*v)),
             Self::Timespan(v) => f.write_str(&time::format_timespan(*v)),
             Self::Dynamic(_) => f.write_str(&self.text()),
-            Self::Guid(v) => f.write_str(&guid_text(*v)),
+            Self::Guid(v) => v.fmt(f),
         }
     }
 }
@@ -349,21 +335,23 @@ fn real_text(value: f64) -> String {
     format!("{digits}E{sign}{:02}", exponent.abs())
 }
 
-fn guid_text(value: Guid) -> String {
-    let mut out = String::with_capacity(36);
-    for (i, digit) in format!("{:032x}", u128::from(value)).chars().enumerate() {
-        if matches!(i, 8 | 12 | 16 | 20) {
-            out.push('-');
+/// JSON without blanks; its reals are written as reals are elsewhere.
+fn json_text(json: &Json) -> String {
+    struct Plain;
+    impl serde_json::ser::Formatter for Plain {
+        fn write_f64<W: ?Sized + std::io::Write>(
+            &mut self,
+            writer: &mut W,
+            value: f64,
+        ) -> std::io::Result<()> {
+            writer.write_all(real_text(value).as_bytes())
         }
-        let _ = out.write_char(digit);
     }
-    out
-}
-
-/// Reads a guid, with or without its dashes.
-pub(crate) fn parse_guid(text: &str) -> Option<Guid> {
-    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
-    (digits.len() == 32).then(|| u128::from_str_radix(&digits, 16).ok().map(Guid::from)).flatten()
+    let mut out = Vec::new();
+    let mut writer = serde_json::Serializer::with_formatter(&mut out, Plain);
+    // Writing to memory does not fail.
+    let _ = serde_core::Serialize::serialize(json, &mut writer);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -137,6 +137,7 @@ impl Binder<'_> {
         }
         match name.name.as_str() {
             "toscalar" => return self.toscalar(name, args),
+            "bin_auto" => return self.bin_auto(name, args, span, place),
             "column_ifexists" | "columnifexists" => return self.column_ifexists(name, args, place),
             "pack_all" => return self.pack_all(name, args, span, place),
             "pack_array" | "bag_pack_columns" => {

@@ -322,9 +322,12 @@ impl Binder<'_> {
         let types = (value.ty, low.ty, high.ty);
         let width = types == (Type::Datetime, Type::Datetime, Type::Timespan);
         let sound = width
-            || (types.0 != Type::Bool
-                && has_order(types.0, types.1)
-                && has_order(types.0, types.2));
+            || if types.0.is_number() || types.0 == Type::Dynamic {
+                (types.1.is_number() && types.2.is_number())
+                    || (types.0.is_number() && (types.1, types.2) == (Type::Dynamic, Type::Dynamic))
+            } else {
+                types.0 != Type::Bool && has_order(types.0, types.1) && has_order(types.0, types.2)
+            };
         if !sound {
             let message = format!(
                 "The operator 'between' is not defined for the operand types {}, {} and {}",

@@ -3,6 +3,7 @@
 //! Everything that can be said about a query is said: a failing part yields `None`, its neighbours are still bound.
 
 mod arithmetic;
+pub(crate) mod bin_auto;
 mod call;
 mod compare;
 mod expand;
@@ -257,6 +258,7 @@ impl Binder<'_> {
                     self.declare(&name.name, entry);
                 }
                 Statement::Parameters(params) => self.query_parameters(params)?,
+                Statement::Option(name, value, ty) => self.set_option(name, value, *ty),
                 Statement::Nothing => {}
                 Statement::Query(pipeline) => {
                     queries += 1;

@@ -31,6 +31,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     Function::plain("isempty", ANY_TO_BOOL, |args| Some(Value::Bool(is_empty(args.value(0))))),
     Function::plain("isnotempty", ANY_TO_BOOL, |args| Some(Value::Bool(!is_empty(args.value(0))))),
+    Function::plain("notempty", ANY_TO_BOOL, |args| Some(Value::Bool(!is_empty(args.value(0))))),
+    Function::plain("notnull", ANY_TO_BOOL, |args| Some(Value::Bool(!args.value(0).is_null()))),
     Function::plain("isnull", ANY_TO_BOOL, |args| Some(Value::Bool(args.value(0).is_null()))),
     Function::plain("isnotnull", ANY_TO_BOOL, |args| Some(Value::Bool(!args.value(0).is_null()))),
     Function::plain("not", &[Signature::new(&[Takes::Is(Type::Bool)], Type::Bool)], |args| {

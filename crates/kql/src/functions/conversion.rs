@@ -3,7 +3,7 @@
 use super::{Args, Eval, Function, Made, Naming, Prepare, Refusal, Signature, Takes};
 use crate::num;
 use crate::time;
-use crate::value::{Decimal, Type, Value, parse_guid};
+use crate::value::{Decimal, Type, Value, leading_guid};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -24,10 +24,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     to!("toboolean", Type::Bool, |p| convert(p, Type::Bool)),
     to!("todatetime", Type::Datetime, |p| convert(p, Type::Datetime)),
     to!("totimespan", Type::Timespan, |p| convert(p, Type::Timespan)),
-    to!("toguid", Type::Guid, |p| convert(p, Type::Guid)),
+    to!("totime", Type::Timespan, |p| convert(p, Type::Timespan)),
+    Function::made("toguid", &[Signature::new(&[Takes::TextOrDynamic], Type::Guid)], |p| {
+        convert(p, Type::Guid)
+    })
+    .named(Naming::First),
     Function::plain("parse_json", JSON, parse_json).named(Naming::First),
     Function::plain("parsejson", JSON, parse_json).named(Naming::First),
     Function::plain("todynamic", JSON, parse_json).named(Naming::First),
+    Function::plain("toobject", JSON, parse_json).named(Naming::First),
     Function::made("gettype", &[Signature::new(&[Takes::Scalar], Type::String)], gettype)
         .named(Naming::Prefix("type")),
 ];
@@ -72,8 +77,7 @@ fn convert(prepare: &Prepare<'_>, to: Type) -> Made {
         || from == Type::Dynamic
         || match to {
             Type::Int | Type::Long => from != Type::Guid,
-            Type::Real => from.is_number() || from == Type::Bool,
-            Type::Decimal => from.is_number(),
+            Type::Real | Type::Decimal => from != Type::Guid,
             Type::Bool => from.is_number(),
             Type::Timespan => from.is_integer(),
             _ => false,
@@ -90,6 +94,7 @@ pub(crate) fn to_type(value: &Value, to: Type) -> Option<Value> {
     if let Value::Dynamic(json) = value {
         return match &**json {
             _ if to == Type::Dynamic => Some(value.clone()),
+            _ if to == Type::String => Some(Value::String(value.text())),
             Json::Bool(b) => to_type(&Value::Bool(*b), to),
             Json::Number(n) => match n.as_i64() {
                 Some(long) => to_type(&Value::Long(long), to),
@@ -110,12 +115,15 @@ pub(crate) fn to_type(value: &Value, to: Type) -> Option<Value> {
         Type::Real => match value {
             Value::String(text) => text.trim().parse().ok().map(Value::Real),
             Value::Bool(b) => Some(Value::Real(f64::from(u8::from(*b)))),
+            Value::Datetime(ticks) | Value::Timespan(ticks) => {
+                Some(Value::Real(num::long_to_real(*ticks)))
+            }
             other => other.as_real().map(Value::Real),
         },
         Type::Decimal => match value {
             Value::String(text) => Decimal::parse(text.trim()).map(Value::Decimal),
             Value::Real(v) => Decimal::from_real(*v).map(Value::Decimal),
-            other => other.as_long().map(|v| Value::Decimal(Decimal::from_long(v))),
+            other => integer(other).map(|v| Value::Decimal(Decimal::from_long(v))),
         },
         Type::Bool => match value {
             Value::String(text) if text.trim().eq_ignore_ascii_case("true") => {
@@ -132,7 +140,7 @@ pub(crate) fn to_type(value: &Value, to: Type) -> Option<Value> {
             Value::String(text) => time::parse_timespan(text).map(Value::Timespan),
             other => other.as_long().map(Value::Timespan),
         },
-        Type::Guid => parse_guid(value.as_str()?).map(Value::Guid),
+        Type::Guid => leading_guid(value.as_str()?.trim()).map(|(guid, _)| Value::Guid(guid)),
     }
 }
 

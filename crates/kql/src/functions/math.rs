@@ -1,6 +1,6 @@
 //! Numbers: rounding, bins, extremes.
 
-use super::{Args, Function, Gives, Naming, Refusal, Signature, Takes};
+use super::{Args, Function, Gives, Made, Naming, Prepare, Refusal, Signature, Takes};
 use crate::num;
 use crate::value::{Decimal, Type, Value};
 use std::cmp::Ordering;
@@ -17,6 +17,7 @@ const BIN: &[Signature] = &[
 const EXTREME: &[Signature] =
     &[Signature::new(&[Takes::Common, Takes::Common], Type::Real).up_to(64).giving(Gives::Common)];
 const REAL_TO_BOOL: &[Signature] = &[Signature::new(&[REAL], Type::Bool)];
+const NUMBER_TO_REAL: &[Signature] = &[Signature::new(&[Takes::Number], Type::Real)];
 const REAL_TO_REAL: &[Signature] = &[Signature::new(&[REAL], Type::Real)];
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -60,8 +61,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         },
     )
     .named(Naming::First),
-    Function::plain("max_of", EXTREME, |args| extreme(args, Ordering::Greater)),
-    Function::plain("min_of", EXTREME, |args| extreme(args, Ordering::Less)),
+    Function::made("max_of", EXTREME, |p| of_extreme(p, Ordering::Greater)),
+    Function::made("min_of", EXTREME, |p| of_extreme(p, Ordering::Less)),
     Function::plain("isnan", REAL_TO_BOOL, |args| args.real(0).map(|v| Value::Bool(v.is_nan()))),
     Function::plain("isinf", REAL_TO_BOOL, |args| {
         args.real(0).map(|v| Value::Bool(v.is_infinite()))
@@ -69,13 +70,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("isfinite", REAL_TO_BOOL, |args| {
         args.real(0).map(|v| Value::Bool(v.is_finite()))
     }),
-    Function::plain("sqrt", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt())))
+    Function::plain("sqrt", NUMBER_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.sqrt())))
         .named(Naming::First),
-    Function::plain("exp", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp())))
+    Function::plain("exp", NUMBER_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.exp())))
         .named(Naming::First),
-    Function::plain("log", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln())))
+    Function::plain("log", NUMBER_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.ln())))
         .named(Naming::First),
-    Function::plain("log10", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log10())))
+    Function::plain("log10", NUMBER_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log10())))
         .named(Naming::First),
     Function::plain("log2", REAL_TO_REAL, |args| args.real(0).map(|v| Value::Real(v.log2())))
         .named(Naming::First),
@@ -109,7 +110,7 @@ fn bin(args: &[Value]) -> Option<Value> {
 }
 
 /// A number of any type as a decimal.
-fn decimal(value: &Value) -> Option<Decimal> {
+pub(super) fn decimal(value: &Value) -> Option<Decimal> {
     match value {
         Value::Decimal(v) => Some(v.clone()),
         Value::Real(v) => Decimal::from_real(*v),
@@ -130,6 +131,14 @@ fn round(args: &[Value]) -> Option<Value> {
     let factor = 10_f64.powi(digits);
     let scaled = value * factor;
     Some(Value::Real(if scaled.is_finite() { scaled.round() / factor } else { *value }))
+}
+
+fn of_extreme(prepare: &Prepare<'_>, wanted: Ordering) -> Made {
+    if prepare.types.iter().any(|ty| matches!(ty, Type::Dynamic | Type::Guid)) {
+        let message = "No common type can be determined from the arguments".to_owned();
+        return Err(Refusal::Argument(0, "KS232", message));
+    }
+    Ok(Arc::new(move |args| Value::from(extreme(args, wanted))))
 }
 
 /// The greatest or least that is not null.

@@ -102,10 +102,10 @@ impl Reader<'_> {
             }
             Kind::Literal(Value::Long(v), _) if negative => Json::from(v.wrapping_neg()),
             Kind::Literal(Value::Real(v), _) if negative => Value::Real(-v).to_json(),
-            Kind::Literal(Value::Timespan(v), _) if negative => {
-                Value::Timespan(v.wrapping_neg()).to_json()
+            // The other types have no literal here.
+            Kind::Literal(value, ty) if !negative && !matches!(ty, Type::Int | Type::Decimal) => {
+                value.to_json()
             }
-            Kind::Literal(value, _) if !negative => value.to_json(),
             Kind::Name if !negative && self.span().text(self.text) == "null" => Json::Null,
             _ => return Err(self.missing("json value")),
         };

@@ -8,6 +8,7 @@ use crate::ast::{
     Column, Expr, ExprKind, Ident, LetValue, Param, ParamType, Pipeline, RangeSource, Source,
     Statement,
 };
+use crate::bind::bin_auto::OPTIONS;
 use crate::diagnostics::{Diagnostic, Span, TOO_COMPLEX};
 use crate::lexer::{Kind, Token, lex};
 use crate::value::{Type, Value};
@@ -229,6 +230,11 @@ impl<'a> Parser<'a> {
         let name = self.ident()?;
         if self.eat("=") {
             match self.kind_at(0) {
+                Kind::Literal(value, ty) if OPTIONS.contains(&name.name.as_str()) => {
+                    let (value, ty) = (value.clone(), *ty);
+                    self.step();
+                    return Ok(Statement::Option(name, value, ty));
+                }
                 Kind::Literal(..) | Kind::Name => self.step(),
                 _ => return Err(self.missing_expression()),
             };

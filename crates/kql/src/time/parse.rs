@@ -184,7 +184,7 @@ fn offset(c: &mut Cursor<'_>) -> Option<i64> {
         .then_some(sign * (hours * HOUR + minutes * MINUTE))
 }
 
-/// Ticks of a unit as a timespan literal names it.
+/// Ticks of a unit as a timespan literal names it; of a nanosecond, less than a tick, one.
 pub(crate) fn unit(name: &str) -> Option<i64> {
     Some(match name {
         "d" | "day" | "days" => DAY,
@@ -194,8 +194,14 @@ pub(crate) fn unit(name: &str) -> Option<i64> {
         "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => MILLISECOND,
         "micro" | "micros" | "microsecond" | "microseconds" => MICROSECOND,
         "tick" | "ticks" => 1,
+        _ if is_nano(name) => 1,
         _ => return None,
     })
+}
+
+/// A hundred of these are a tick.
+fn is_nano(name: &str) -> bool {
+    matches!(name, "nano" | "nanos" | "nanosecond" | "nanoseconds")
 }
 
 /// `1.5h`, `10 min`: a number and a unit.
@@ -203,8 +209,12 @@ pub(crate) fn parse_units(text: &str) -> Option<i64> {
     let split = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, name) = text.split_at_checked(split)?;
     let (number, unit) = (number.trim(), unit(name)?);
+    let nano = is_nano(name);
     if let Ok(whole) = number.parse::<i64>() {
-        return whole.checked_mul(unit);
+        return if nano { Some(whole / 100) } else { whole.checked_mul(unit) };
+    }
+    if nano {
+        return None;
     }
     let real: f64 = number.parse().ok()?;
     crate::num::real_to_long((real * crate::num::long_to_real(unit)).round())
@@ -236,10 +246,15 @@ pub fn parse_timespan(text: &str) -> Option<i64> {
     if !c.eat(':') {
         return None;
     }
-    let minutes = c.number(1, 2)?;
+    let mut minutes = c.number(1, 2)?;
     let (mut seconds, mut fraction) = (0, 0);
     if c.eat(':') {
         seconds = c.number(1, 2)?;
+        // Four numbers start with the days.
+        if days == 0 && c.eat(':') {
+            (days, first, minutes) = (first, minutes, seconds);
+            seconds = c.number(1, 2)?;
+        }
         if c.eat('.') {
             fraction = c.fraction()?;
         }

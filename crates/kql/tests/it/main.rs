@@ -4,6 +4,7 @@
 mod aggregates;
 mod arrays;
 mod codes;
+mod conversions;
 mod functions;
 mod lints;
 mod needs;

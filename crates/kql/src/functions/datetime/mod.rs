@@ -5,10 +5,11 @@ mod periods;
 #[cfg(feature = "timezones")]
 mod zones;
 
+use super::math::decimal;
 use super::{Args, Function, Made, Naming, Prepare, Refusal, Signature, Takes};
 use crate::num;
 use crate::time::{self, DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, UNIX_EPOCH};
-use crate::value::{Type, Value};
+use crate::value::{Decimal, Type, Value};
 use periods::{Unit, add, boundary, day_of_year, diff, part, week_of_year, with_unit};
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ const NAMED_PART: &[Signature] = &[Signature::new(&[TEXT, DATETIME], Type::Int)]
 const BIN_AT: &[Signature] = &[
     Signature::new(&[Takes::Integer, Takes::Integer, Takes::Integer], Type::Long),
     Signature::new(&[REAL, REAL, REAL], Type::Real),
+    Signature::new(&[Takes::Number, Takes::Number, Takes::Number], Type::Decimal),
     Signature::new(
         &[Takes::Is(Type::Timespan), Takes::Is(Type::Timespan), Takes::Is(Type::Timespan)],
         Type::Timespan,
@@ -87,6 +89,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     part!("dayofyear", day_of_year),
     part!("monthofyear", |t| time::date_of(t).month),
     part!("week_of_year", week_of_year),
+    part!("weekofyear", week_of_year),
     part!("getmonth", |t| time::date_of(t).month),
     part!("getyear", |t| time::date_of(t).year),
     Function::plain("dayofweek", &[Signature::new(&[DATETIME], Type::Timespan)], |args| {
@@ -255,6 +258,12 @@ fn bin_at(args: &[Value]) -> Option<Value> {
         }
         (Value::Timespan(v), Value::Timespan(size), Value::Timespan(from)) => {
             whole(*v, *size, *from).map(Value::Timespan)
+        }
+        (v, size, from) if [v, size, from].iter().any(|n| matches!(n, Value::Decimal(_))) => {
+            let (v, size, from) = (decimal(v)?, decimal(size)?, decimal(from)?);
+            let count =
+                v.sub(&from)?.div(&size).filter(|_| size.order(&Decimal::from_long(0)).is_gt())?;
+            count.floor()?.mul(&size)?.add(&from).map(Value::Decimal)
         }
         (v, size, from) => {
             if let (Some(v), Some(size), Some(from)) = (v.as_long(), size.as_long(), from.as_long())
