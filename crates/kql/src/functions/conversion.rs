@@ -79,7 +79,7 @@ fn convert(prepare: &Prepare<'_>, to: Type) -> Made {
             Type::Int | Type::Long => from != Type::Guid,
             Type::Real | Type::Decimal => from != Type::Guid,
             Type::Bool => from.is_number(),
-            Type::Timespan => from.is_integer(),
+            Type::Timespan | Type::Datetime => from.is_integer(),
             _ => false,
         };
     if !known {
@@ -135,7 +135,10 @@ pub(crate) fn to_type(value: &Value, to: Type) -> Option<Value> {
             Value::String(text) => text.trim().parse::<i64>().ok().map(|v| Value::Bool(v != 0)),
             other => other.as_real().map(|v| Value::Bool(v != 0.0)),
         },
-        Type::Datetime => time::parse_datetime(value.as_str()?).map(Value::Datetime),
+        Type::Datetime => match value {
+            Value::String(text) => time::parse_datetime(text).map(Value::Datetime),
+            other => other.as_long().and_then(time::checked).map(Value::Datetime),
+        },
         Type::Timespan => match value {
             Value::String(text) => time::parse_timespan(text).map(Value::Timespan),
             other => other.as_long().map(Value::Timespan),

@@ -167,6 +167,8 @@ fn truth_time_and_identifiers() {
         ("todatetime('2015-12-31 23:59:59.9')", "datetime 2015-12-31T23:59:59.9000000Z"),
         ("todatetime('12-02-2022') == datetime('12-02-2022')", "bool True"),
         ("todatetime(dynamic('2015-01-01'))", "datetime 2015-01-01T00:00:00.0000000Z"),
+        ("todatetime(tolong(datetime(2015-01-01)))", "datetime 2015-01-01T00:00:00.0000000Z"),
+        ("todatetime(-1)", "datetime ∅"),
         ("todatetime('x')", "datetime ∅"),
         ("totimespan('0.00:03:00')", "timespan 00:03:00"),
         ("totime('2d')", "timespan 2.00:00:00"),
