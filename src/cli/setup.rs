@@ -21,7 +21,7 @@ use crate::local::logs::FileLogs;
 use crate::notify::webhook::template::Part;
 use crate::notify::{self, Receiver, links, sign::SigningKey};
 use crate::ports::{LogSource, StateStore, Transport};
-use crate::watch::build::{At, Built, RuleProblem, build};
+use crate::watch::build::{At, Built, RuleProblem, advice, build};
 use crate::watch::plan::Timing;
 use crate::watch::presets;
 use crate::watch::row::Row;
@@ -195,6 +195,16 @@ fn located(id: &str, place: Option<&RulePlace>, problem: &RuleProblem) -> Proble
 }
 
 impl Setup {
+    /// What is odd about the rules, beyond what keeps them from being evaluated as they are meant.
+    pub(crate) fn advice(&self) -> Vec<Problem> {
+        let places = || self.config.overrides.iter().chain(&self.config.own_rules);
+        let of = |Ready { rule, .. }: &Ready| {
+            let place = places().find(|(spec, _)| spec.id == rule.id).map(|(_, place)| place);
+            advice(rule).iter().map(|problem| located(&rule.id, place, problem)).collect::<Vec<_>>()
+        };
+        self.rules.iter().flat_map(of).collect()
+    }
+
     /// Says what is odd.
     pub(crate) fn warn(&self) {
         for warning in &self.warnings {

@@ -1,6 +1,10 @@
 //! From a rule as it is written to a rule that can be evaluated, with everything that can be known to be wrong with it before
 //! any query is asked.
 
+mod advice;
+
+pub use advice::advice;
+
 use super::alert::Interval;
 use super::duration;
 use super::head::Version;
@@ -232,13 +236,13 @@ fn check_text(rule: &Rule, problems: &mut Vec<RuleProblem>) -> Option<Plan> {
     let window =
         Interval { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH + TimeDelta::days(1) };
     let bare = Rule { exclude: None, ..rule.clone() };
-    let bound = bind(&bare, window);
+    let bound = bind(&bare, window, Variant::Both);
     match bound {
         Err((text, diagnostics)) => {
             report(&diagnostics, &text, &rule.query, At::Query, problems);
             None
         }
-        Ok(plan) => match (&rule.exclude, bind(rule, window)) {
+        Ok(plan) => match (&rule.exclude, bind(rule, window, Variant::Both)) {
             (None, _) => Some(plan),
             (Some(_), Ok(plan)) => Some(plan),
             (Some(predicate), Err((text, diagnostics))) => {
@@ -249,9 +253,9 @@ fn check_text(rule: &Rule, problems: &mut Vec<RuleProblem>) -> Option<Plan> {
     }
 }
 
-fn bind(rule: &Rule, window: Interval) -> Result<Plan, (String, Diagnostics)> {
+fn bind(rule: &Rule, window: Interval, variant: Variant) -> Result<Plan, (String, Diagnostics)> {
     let text = Version::of(rule, DateTime::UNIX_EPOCH).ask(window);
-    kql::bind(&text, &Empty(Variant::Both), to_ticks(window.to)).map_err(|e| (text, e))
+    kql::bind(&text, &Empty(variant), to_ticks(window.to)).map_err(|e| (text, e))
 }
 
 /// Tells of what is wrong in `part`, which stands somewhere in `text`.

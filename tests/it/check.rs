@@ -185,7 +185,8 @@ fn warnings_are_errors_only_where_asked() {
     let json: Json =
         serde_json::from_str(&desk.check(&["--format", "json"]).exits(0).stdout).unwrap();
     assert_eq!(json["warnings"].as_array().unwrap().len(), 1);
-    rule("'CloudHsmServiceOperationAuditLogs'", "").check(&["--strict"]).exits(0);
+    let fine = "'CloudHsmServiceOperationAuditLogs | where OperationName == \"CN_LOGIN\"'";
+    rule(fine, "").check(&["--strict"]).exits(0);
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn a_good_configuration_shows_who_is_told_of_what() {
         "presets = [\"all\"]\n{REST}\
          [[receiver]]\nname = \"oncall\"\nkind = \"teams\"\nurl = \"http://127.0.0.1:9/s3cret\"\n\
          [[receiver]]\nname = \"boss\"\nkind = \"slack\"\nurl = \"http://localhost:9/s3cret\"\nmin_severity = \"critical\"\n\
-         [[rule]]\nid = \"own\"\ntitle = \"Own\"\nseverity = \"info\"\nquery = '''CloudHsmServiceOperationAuditLogs'''\nreceivers = [\"boss\"]\n\
+         [[rule]]\nid = \"own\"\ntitle = \"Own\"\nseverity = \"info\"\nquery = '''CloudHsmServiceOperationAuditLogs | where OperationName == \"CN_LOGIN\"'''\nreceivers = [\"boss\"]\n\
          [[rule]]\nid = \"login-burst\"\nenabled = false\n"
     ));
     let ran = desk.check(&[]).exits(0);
@@ -268,4 +269,30 @@ fn what_check_refuses_run_refuses_too() {
         assert_eq!(ran.stderr, checked.stderr);
     }
     assert!(!bed.state_dir().exists(), "nothing has begun");
+}
+
+#[test]
+fn costs_and_traps_are_warned_of() {
+    let query = "CloudHsmServiceOperationAuditLogs\n| where ClientInfo contains \"kali\" and HsmInstance == \"hsm-1\"\n\
+                 | join kind=inner (CloudHsmServiceOperationAuditLogs | where OperationName == \"CN_LOGIN\") on CallerIpAddress\n\
+                 | where tolower(OperationName) == \"cn_create_user\"\n| take 10\n";
+    let quoted = |query: &str| format!("'''{query}'''");
+    let desk = rule(&quoted(query), "window = \"1h\"\n");
+    let ran = desk.check(&[]).exits(0);
+    insta::assert_snapshot!(ran.stderr);
+    desk.check(&["--strict"]).exits(2);
+    let told: Json =
+        serde_json::from_str(&desk.check(&["--format", "json"]).exits(0).stdout).unwrap();
+    assert_eq!(told["warnings"].as_array().unwrap().len(), 5, "{told}");
+    // Each has its row in the documentation.
+    let page = include_str!("../../docs/operations.md");
+    for (code, _) in kql::LINTS {
+        assert!(
+            page.contains(&format!("| `{code}` |")),
+            "docs/operations.md does not explain {code}"
+        );
+    }
+    let allowed = format!("// allow: KQL102 KQL103, KQL104, KQL106\n{query}");
+    let ran = rule(&quoted(&allowed), "window = \"1h\"\n").check(&[]).exits(0);
+    assert_eq!(ran.stderr.matches("warning: ").count(), 1, "{}", ran.stderr);
 }

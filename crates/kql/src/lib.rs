@@ -3,6 +3,8 @@
 mod aggregates;
 mod ast;
 mod bind;
+#[cfg(test)]
+mod coverage;
 mod decimal;
 mod diagnostics;
 mod explain;

@@ -5,9 +5,13 @@ use super::{Binder, Bound, Entry, Typed, lookup};
 use crate::aggregates::{self, Aggregate, Shape};
 use crate::ast::{Arg, Expr as Ast, ExprKind, Ident};
 use crate::diagnostics::{Diagnostic, Span};
-use crate::functions::{self, Function, Gives, Naming, Prepare, Refusal, Signature, Takes, known};
+use crate::functions::{
+    self, Eval, Function, Gives, Naming, Prepare, Refusal, Signature, Takes, known,
+};
 use crate::plan::{AggregateCall, Expr};
 use crate::value::{Type, Value};
+use serde_json::Value as Json;
+use std::sync::Arc;
 
 /// The type that all of these have in common.
 fn common(types: &[Type]) -> Option<Type> {
@@ -89,6 +93,18 @@ pub(super) fn unnamed(ast: &Ast, value: Typed) -> Typed {
     }
 }
 
+/// A bag of columns by their names.
+fn packed(columns: Vec<Typed>, span: Span, sparse: bool) -> Typed {
+    let names: Vec<String> = columns.iter().map(|c| c.name.clone().unwrap_or_default()).collect();
+    let eval: Eval = Arc::new(move |args: &[Value]| {
+        let empty = |value: &Value| value.is_null() || value.as_str().is_some_and(str::is_empty);
+        let pairs = names.iter().zip(args).filter(|(_, value)| !(sparse && empty(value)));
+        let bag = pairs.map(|(name, value)| (name.clone(), value.to_json())).collect();
+        Value::from_json(Json::Object(bag))
+    });
+    Typed { name: None, is_column: false, span, ..made(eval, columns, Type::Dynamic) }
+}
+
 /// The result of matching a call with a function's signatures.
 struct Matched {
     ty: Type,
@@ -123,6 +139,13 @@ impl Binder<'_> {
             "toscalar" => return self.toscalar(name, args),
             "bin_auto" => return self.bin_auto(name, args, span, place),
             "column_ifexists" | "columnifexists" => return self.column_ifexists(name, args, place),
+            "pack_all" => return self.pack_all(name, args, span, place),
+            "pack_array" | "bag_pack_columns" => {
+                let starred = |a: &Arg| matches!(a.value.kind, ExprKind::Star);
+                if name.name != "pack_array" || args.iter().any(starred) {
+                    return self.pack_columns(name, args, span, place);
+                }
+            }
             "ingestion_time" => {
                 // A table may carry the instant as a column of this name.
                 let column = "$IngestionTime";
@@ -164,6 +187,76 @@ impl Binder<'_> {
             Some(ty) => coerced(value, ty),
             None => value,
         })
+    }
+
+    /// The columns of the row, as arguments.
+    fn whole_row(place: &Place<'_>, span: Span) -> Vec<Typed> {
+        let columns = place.columns.columns.iter().enumerate();
+        columns
+            .filter(|(_, column)| !column.name.starts_with('$'))
+            .map(|(at, column)| Typed {
+                expr: Expr::Column(at),
+                ty: column.ty,
+                name: Some(column.name.clone()),
+                is_column: true,
+                span,
+            })
+            .collect()
+    }
+
+    /// `pack_all()`, `pack_all(true)`: the row as a bag, with or without what is null or empty.
+    fn pack_all(
+        &mut self,
+        name: &Ident,
+        args: &[Arg],
+        span: Span,
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
+        self.arity(name, args.len(), 0, 1)?;
+        let sparse = match args {
+            [] => false,
+            [arg, ..] => {
+                let value = self.expr(&arg.value, place)?;
+                let Some(Value::Bool(sparse)) = value.constant() else {
+                    self.error("KS129", value.span, "The expression must be a constant");
+                    return None;
+                };
+                *sparse
+            }
+        };
+        let columns = Self::whole_row(place, span);
+        Some(packed(columns, span, sparse))
+    }
+
+    /// `bag_pack_columns(a, b)`, `pack_array(*)`.
+    fn pack_columns(
+        &mut self,
+        name: &Ident,
+        args: &[Arg],
+        span: Span,
+        place: &mut Place<'_>,
+    ) -> Option<Typed> {
+        let mut columns = Vec::new();
+        for arg in args {
+            if matches!(arg.value.kind, ExprKind::Star) {
+                columns.extend(Self::whole_row(place, arg.value.span));
+                continue;
+            }
+            let column = self.expr(&arg.value, place)?;
+            if name.name == "bag_pack_columns" && !column.is_column {
+                self.error("KS109", column.span, "A column expected");
+                return None;
+            }
+            columns.push(column);
+        }
+        if name.name == "bag_pack_columns" {
+            return Some(packed(columns, span, false));
+        }
+        let eval: Eval = Arc::new(|args: &[Value]| {
+            Value::from_json(Json::Array(args.iter().map(Value::to_json).collect()))
+        });
+        let made = made(eval, columns, Type::Dynamic);
+        Some(Typed { name: None, is_column: false, span, ..made })
     }
 
     fn unknown_function(&mut self, name: &Ident) {
@@ -224,6 +317,7 @@ impl Binder<'_> {
         let naming = match function.naming {
             Naming::Default => None,
             Naming::First => first,
+            Naming::Suffix(suffix) => first.map(|first| format!("{first}_{suffix}")),
             Naming::Prefix(prefix) => Some(format!("{prefix}_{}", first.unwrap_or_default())),
         };
         let made = made(eval, matched.args, matched.ty);

@@ -370,6 +370,13 @@ impl Binder<'_> {
 
     pub(super) fn one_name(&mut self, column: &Column) -> Option<()> {
         if let [first, .., last] = column.names.as_slice() {
+            if let ExprKind::Call { name, .. } = &column.expr.kind
+                && crate::functions::find(&name.name).is_none()
+                && crate::functions::known::is_function(&name.name)
+            {
+                self.unsupported(name.span, &format!("function `{}`", name.name));
+                return None;
+            }
             let message = "The expression does not have multiple named values";
             self.error("KS149", first.span.to(last.span), message);
             return None;

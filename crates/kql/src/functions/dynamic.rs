@@ -25,10 +25,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let keys = args.json(0)?.as_object()?.keys().map(|k| Json::from(k.as_str()));
         Some(Value::from_json(Json::Array(keys.collect())))
     }),
-    Function::plain("bag_has_key", &[Signature::new(&[DYNAMIC, TEXT], Type::Bool)], |args| {
-        let bag = args.json(0)?.as_object()?;
-        Some(Value::Bool(bag.contains_key(&*args.text(1))))
-    }),
     Function::plain("array_concat", SETS, |args| {
         let mut all = Vec::new();
         for at in 0..args.len() {
@@ -60,10 +56,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
             kept.retain(|item| other.contains(&item.to_string()));
         }
         Some(distinct(kept.into_iter()))
-    }),
-    Function::plain("set_has_element", &[Signature::new(&[DYNAMIC, ANY], Type::Bool)], |args| {
-        let wanted = args.value(1).to_json();
-        Some(Value::Bool(args.json(0)?.as_array()?.contains(&wanted)))
     }),
 ];
 

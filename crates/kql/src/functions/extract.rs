@@ -99,7 +99,8 @@ fn taken(found: &Captures<'_>, groups: &[usize]) -> Json {
     }
 }
 
-enum Step {
+/// A step of a JSON path.
+pub(super) enum Step {
     Key(String),
     Item(usize),
 }
@@ -128,7 +129,7 @@ fn extract_json(prepare: &Prepare<'_>) -> Made {
 }
 
 /// `$.name['name'][0]`.
-fn steps(path: &str) -> Option<Vec<Step>> {
+pub(super) fn steps(path: &str) -> Option<Vec<Step>> {
     let mut rest = path.strip_prefix('$')?;
     let mut steps = Vec::new();
     while !rest.is_empty() {

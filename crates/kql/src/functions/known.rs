@@ -10,6 +10,18 @@ pub(crate) fn is_aggregate(name: &str) -> bool {
     AGGREGATES.split_ascii_whitespace().any(|f| f == name)
 }
 
+/// All names of scalar functions.
+#[cfg(test)]
+pub(crate) fn functions() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.split_ascii_whitespace()
+}
+
+/// All names of aggregate functions.
+#[cfg(test)]
+pub(crate) fn aggregates() -> impl Iterator<Item = &'static str> {
+    AGGREGATES.split_ascii_whitespace()
+}
+
 const FUNCTIONS: &str = "\
 __cast __geo_length_to_s2cell_level __geo_line_s2cell_covering_level __geo_line_validate
 __geo_polygon_s2cell_covering_level __geo_polygon_validate __hash_crc32 __hash_djb2 __hash_many_crc32

@@ -5,6 +5,8 @@
 
 mod addresses;
 mod angles;
+mod arrays;
+mod bags;
 mod bits;
 mod codes;
 mod conditional;
@@ -105,6 +107,8 @@ pub(crate) enum Naming {
     First,
     /// `prefix_` and the first argument's column.
     Prefix(&'static str),
+    /// The first argument's column and `_suffix`, where it has one.
+    Suffix(&'static str),
 }
 
 /// A computation over the arguments' values.
@@ -177,6 +181,8 @@ impl Function {
 const FAMILIES: &[&[Function]] = &[
     addresses::FUNCTIONS,
     angles::FUNCTIONS,
+    arrays::FUNCTIONS,
+    bags::FUNCTIONS,
     bits::FUNCTIONS,
     codes::FUNCTIONS,
     conditional::FUNCTIONS,

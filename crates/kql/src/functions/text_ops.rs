@@ -53,6 +53,12 @@ const OPERATORS: &[TextOp] = &[
     op("matches regex", false, Test::Regex),
 ];
 
+/// All names.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    OPERATORS.iter().map(|op| op.name)
+}
+
 /// The operator of a name.
 pub(crate) fn find(name: &str) -> Option<&'static TextOp> {
     OPERATORS.iter().find(|op| op.name == name)

@@ -39,6 +39,12 @@ fn operators() -> impl Iterator<Item = &'static (&'static str, ParseOp)> {
     OPERATORS.iter().chain(super::stages::STAGES)
 }
 
+/// The names of what the engine runs.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    operators().map(|(name, _)| *name)
+}
+
 /// What the service runs and the engine does not.
 pub(crate) const UNSUPPORTED: &[&str] = &[
     "assert-schema",
@@ -62,7 +68,6 @@ pub(crate) const UNSUPPORTED: &[&str] = &[
     "partition-by",
     "project-by-names",
     "reduce",
-    "render",
     "scan",
 ];
 
@@ -75,7 +80,7 @@ pub(crate) fn is_unsupported_source(name: &str) -> bool {
 }
 
 pub(crate) fn is_operator(name: &str) -> bool {
-    operators().any(|(n, _)| *n == name) || UNSUPPORTED.contains(&name)
+    name == "render" || operators().any(|(n, _)| *n == name) || UNSUPPORTED.contains(&name)
 }
 
 impl Parser<'_> {

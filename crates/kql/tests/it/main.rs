@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod aggregates;
+mod arrays;
 mod codes;
 mod conversions;
 mod functions;

