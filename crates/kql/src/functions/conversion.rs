@@ -85,6 +85,11 @@ fn convert(prepare: &Prepare<'_>, to: Type) -> Made {
     if !known {
         return Err(Refusal::Unsupported(format!("converting {from} to {to}")));
     }
+    if to == Type::Datetime && from.is_integer() {
+        return Ok(Arc::new(|args| {
+            Value::from(args.long(0).and_then(time::checked).map(Value::Datetime))
+        }));
+    }
     let eval: Eval = Arc::new(move |args| Value::from(to_type(args.value(0), to)));
     Ok(eval)
 }
@@ -135,10 +140,7 @@ pub(crate) fn to_type(value: &Value, to: Type) -> Option<Value> {
             Value::String(text) => text.trim().parse::<i64>().ok().map(|v| Value::Bool(v != 0)),
             other => other.as_real().map(|v| Value::Bool(v != 0.0)),
         },
-        Type::Datetime => match value {
-            Value::String(text) => time::parse_datetime(text).map(Value::Datetime),
-            other => other.as_long().and_then(time::checked).map(Value::Datetime),
-        },
+        Type::Datetime => time::parse_datetime(value.as_str()?).map(Value::Datetime),
         Type::Timespan => match value {
             Value::String(text) => time::parse_timespan(text).map(Value::Timespan),
             other => other.as_long().map(Value::Timespan),

@@ -255,3 +255,12 @@ fn bins_by_options() {
     assert_eq!(run("set query_bin_auto_size=5; print x = 12 | project bin_auto(x)"), "x:long\n10");
     assert_eq!(refused(&typed(), rows).len(), 1);
 }
+
+#[test]
+fn rows_are_counted_by_what_they_hold() {
+    let rows = "datatable(y:real, b:bool)[real(null), true, 5.0, false]";
+    assert_eq!(
+        run(&typed(), &format!("{rows} | summarize count(), count(y), count(b)")),
+        "count_:long count_y:long count_b:long\n2|2|1"
+    );
+}
