@@ -130,7 +130,7 @@ cuont = 2
     let said: Vec<String> = wrong
         .iter()
         .map(|wrong| {
-            let line = text[..wrong.at].matches('\n').count() + 1;
+            let line = text.get(..wrong.at).unwrap().matches('\n').count() + 1;
             format!("{line}: {} | {}", wrong.message, wrong.hint)
         })
         .collect();
