@@ -11,7 +11,7 @@ use crate::config::nearest;
 use crate::ruletest::file::{Schema, TestFile, Wrong};
 use crate::ruletest::judge::{judge, judge_rows};
 use crate::ruletest::report::{Failure, FileReport, Run, counts, human, json, junit};
-use crate::ruletest::{Case, QueryTest, rewrite};
+use crate::ruletest::{Case, QueryTest, rewrite, schema};
 use crate::watch::presets;
 use crate::watch::tables::to_ticks;
 use std::collections::BTreeMap;
@@ -26,6 +26,7 @@ Examples:
   hsmwatch test presets/tests -k deletion       # only what is named like this
   hsmwatch test rules/ --junit rule-tests.xml
   hsmwatch test new-rule.test.toml --update     # write down what is told now
+  hsmwatch test --schema > hsmwatch-test.schema.json
 
 A test says which rows come when, and which alerts they should make:
   presets = [\"key-delete\"]                      # or rules = [\"../rules/*.toml\"]
@@ -40,7 +41,7 @@ A test says which rows come when, and which alerts they should make:
     rule = \"key-delete\"
     count = 1
 
-docs/rule-tests.md has it all; hsmwatch-test.schema.json is for editors.
+docs/rule-tests.md has it all; with the schema, and `#:schema ./hsmwatch-test.schema.json` as a file's first line, editors complete it.
 
 Exit codes: 0 all passed; 1 one failed; 2 a test, a rule or the command line is wrong.";
 
@@ -67,9 +68,16 @@ pub(crate) struct Args {
     /// Write the alerts that are told now into the files, in place of those expected by cases that fail
     #[arg(long)]
     update: bool,
+    /// Print the JSON schema of test files, for completion and checks in an editor
+    #[arg(long, conflicts_with_all = ["paths", "filter", "junit", "json", "update"])]
+    schema: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Done {
+    if args.schema {
+        out(schema::text().trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
     let files = files(&args.paths)?;
     let mut rules = Rules::default();
     let mut reports = Vec::new();
