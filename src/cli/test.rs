@@ -8,10 +8,10 @@ use super::report::{Stop, colour, count, out, progress, progress_done, talk};
 use super::setup::Ready;
 use super::{Context, Done, Format};
 use crate::config::nearest;
-use crate::ruletest::file::{Schema, TestFile};
+use crate::ruletest::file::{Schema, TestFile, Wrong};
 use crate::ruletest::judge::{judge, judge_rows};
 use crate::ruletest::report::{Failure, FileReport, Run, counts, human, json, junit};
-use crate::ruletest::{Case, QueryTest, rewrite};
+use crate::ruletest::{Case, QueryTest, rewrite, schema};
 use crate::watch::presets;
 use crate::watch::tables::to_ticks;
 use std::collections::BTreeMap;
@@ -26,6 +26,7 @@ Examples:
   hsmwatch test presets/tests -k deletion       # only what is named like this
   hsmwatch test rules/ --junit rule-tests.xml
   hsmwatch test new-rule.test.toml --update     # write down what is told now
+  hsmwatch test --schema > hsmwatch-test.schema.json
 
 A test says which rows come when, and which alerts they should make:
   presets = [\"key-delete\"]                      # or rules = [\"../rules/*.toml\"]
@@ -40,7 +41,7 @@ A test says which rows come when, and which alerts they should make:
     rule = \"key-delete\"
     count = 1
 
-docs/rule-tests.md has it all; hsmwatch-test.schema.json is for editors.
+docs/rule-tests.md has it all; with the schema, and `#:schema ./hsmwatch-test.schema.json` as a file's first line, editors complete it.
 
 Exit codes: 0 all passed; 1 one failed; 2 a test, a rule or the command line is wrong.";
 
@@ -67,23 +68,32 @@ pub(crate) struct Args {
     /// Write the alerts that are told now into the files, in place of those expected by cases that fail
     #[arg(long)]
     update: bool,
+    /// Print the JSON schema of test files, for completion and checks in an editor
+    #[arg(long, conflicts_with_all = ["paths", "filter", "junit", "json", "update"])]
+    schema: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Done {
+    if args.schema {
+        out(schema::text().trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
     let files = files(&args.paths)?;
     let mut rules = Rules::default();
     let mut reports = Vec::new();
-    let mut wrong = Vec::new();
-    let mut updated = 0;
+    let mut wrong: Vec<String> = Vec::new();
+    // Cases that were written anew, and runs of theirs: these pass from now on.
+    let (mut updated, mut settled) = (0, 0);
     for (at, path) in files.iter().enumerate() {
         progress(format!("testing: {} of {}", at + 1, files.len()));
         match one(path, args, &mut rules) {
             Ok(Some((report, changes))) => {
-                updated += changes;
+                updated += changes.cases;
+                settled += changes.runs;
                 reports.push(report);
             }
             Ok(None) => {}
-            Err(stop) => wrong.push(stop.sentence()),
+            Err(problems) => wrong.extend(problems),
         }
     }
     progress_done();
@@ -102,13 +112,16 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
         let files = reports.iter().filter(|report| !report.runs.is_empty()).count();
         let verdict =
             if failed == 0 { "all passed".to_owned() } else { format!("{failed} failed") };
-        talk(format!("{} in {}: {verdict}", count(runs, "run"), count(files, "file")));
+        if runs > 0 || wrong.is_empty() {
+            talk(format!("{} in {}: {verdict}", count(runs, "run"), count(files, "file")));
+        }
         if updated > 0 {
             talk(format!("wrote down what is told now: {}", count(updated, "case")));
         }
     }
     if !wrong.is_empty() {
-        return Err(Stop::usage(wrong.join("\n")));
+        let things = count(wrong.len(), "problem");
+        return Err(Stop::usage(format!("{things} in the tests\n{}", wrong.join("\n"))));
     }
     if runs == 0 {
         return Err(Stop::usage("no test was run").hint(match &args.filter {
@@ -116,7 +129,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Done {
             None => "test files end in .test.toml".to_owned(),
         }));
     }
-    Ok(if failed == 0 || updated > 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if failed == settled { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// The test files of the paths, each once, in order.
@@ -168,19 +181,6 @@ impl Rules {
         if let Some(rules) = self.0.get(&key) {
             return Ok(Rc::clone(rules));
         }
-        let sets = presets::sets();
-        for name in &key.0 {
-            if presets::get(name).is_none() && !sets.contains_key(name) {
-                let ids = presets::all().iter().map(|preset| preset.spec.id.as_str());
-                let near = nearest(name, ids.chain(sets.keys().map(String::as_str)));
-                let stop =
-                    Stop::usage(format!("`presets`: `{name}` is neither a preset nor a set"));
-                return Err(stop.hint(near.map_or_else(
-                    || "`hsmwatch rules` lists them".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                )));
-            }
-        }
         let rules = Rc::new(if key.0.is_empty() && key.1.is_empty() {
             Vec::new()
         } else {
@@ -216,19 +216,49 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
 }
 
-/// Runs a file; nothing where the filter leaves nothing of it. With how many cases were written anew.
-fn one(path: &Path, args: &Args, rules: &mut Rules) -> Result<Option<(FileReport, usize)>, Stop> {
+/// What was written anew.
+#[derive(Default)]
+struct Changes {
+    cases: usize,
+    runs: usize,
+}
+
+/// Runs a file; nothing where the filter leaves nothing of it.
+///
+/// # Errors
+/// All problems of the file, each with its place and what to do.
+fn one(
+    path: &Path,
+    args: &Args,
+    rules: &mut Rules,
+) -> Result<Option<(FileReport, Changes)>, Vec<String>> {
     let name = path.display().to_string();
     let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Stop::usage(format!("cannot read the test file `{name}`: {e}")))?;
-    let test = TestFile::parse(&text).map_err(|all| {
-        let lines = all.iter().map(|wrong| {
-            let (line, column) = place(&text, wrong.at);
-            format!("{name}:{line}:{column}: {}", wrong.message)
-        });
-        Stop::usage(lines.collect::<Vec<_>>().join("\n"))
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        one_problem(&Stop::usage(format!("cannot read the test file `{name}`: {e}")))
     })?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let (test, mut wrong) = TestFile::read(&text);
+    let unknown = test.as_ref().map(|test| unknown_presets(test, &text)).unwrap_or_default();
+    // Rules are read only where all of them are named well.
+    let ready = match &test {
+        Some(test) if unknown.is_empty() => {
+            Some(rules.of(test, &folder).map_err(|stop| named(&name, &stop)))
+        }
+        _ => None,
+    };
+    wrong.extend(unknown);
+    if let (Some(test), Some(Ok(ready))) = (&test, &ready) {
+        wrong.extend(unknown_rules(test, ready));
+    }
+    let mut problems = shown(&name, &text, wrong);
+    let (test, ready) = match (test, ready) {
+        (Some(test), Some(Ok(ready))) if problems.is_empty() => (test, ready),
+        (_, ready) => {
+            problems.extend(ready.and_then(Result::err).into_iter().flatten());
+            return Err(problems);
+        }
+    };
     let wanted = |of: &str| {
         args.filter.as_ref().is_none_or(|filter| of.contains(filter) || name.contains(filter))
     };
@@ -238,21 +268,19 @@ fn one(path: &Path, args: &Args, rules: &mut Rules) -> Result<Option<(FileReport
     if cases.is_empty() && queries.is_empty() {
         return Ok(None);
     }
-    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    let ready = rules.of(&test, &folder).map_err(|stop| named(&name, &stop))?;
-    known_rules(&name, &text, &cases, &ready)?;
     let exported = rows::exported(&test, &folder).map_err(|stop| named(&name, &stop))?;
     let mut report = FileReport { file: name.clone(), runs: Vec::new() };
     let mut rewritten = text.clone();
-    let mut updated = 0;
+    let mut changes = Changes::default();
     // From the end, so that places before stay what they are.
     for case in cases.iter().rev() {
         let mut told_by_schema = Vec::new();
-        let mut failing = false;
+        let (mut failing, mut broken) = (0, false);
         for schema in &test.schemas {
             let began = Instant::now();
             let played = rehearse::play(case, &test, &ready, *schema, &exported)
                 .map_err(|stop| named(&name, &stop))?;
+            broken |= !played.errors.is_empty();
             let mut failures: Vec<Failure> = played
                 .errors
                 .iter()
@@ -273,13 +301,17 @@ fn one(path: &Path, args: &Args, rules: &mut Rules) -> Result<Option<(FileReport
                 }
                 failures.push(failure);
             }
-            failing |= !failures.is_empty();
+            failing += usize::from(!failures.is_empty());
             told_by_schema.push(played.told);
             let line = place(&text, case.offset).0;
             let (name, schema) = (case.name.clone(), schema.as_str());
             report.runs.push(Run { name, schema, line, failures, took: began.elapsed() });
         }
-        if args.update && failing {
+        if args.update && failing > 0 {
+            if broken {
+                talk(format!("{name}: `{}` has failed evaluations: not written", case.name));
+                continue;
+            }
             let facts = |told: &[crate::ruletest::Told]| -> Vec<_> {
                 told.iter().map(|t| (t.at, t.alert.rule.id.clone(), t.alert.count)).collect()
             };
@@ -296,7 +328,8 @@ fn one(path: &Path, args: &Args, rules: &mut Rules) -> Result<Option<(FileReport
             {
                 Some(text) => {
                     rewritten = text;
-                    updated += 1;
+                    changes.cases += 1;
+                    changes.runs += failing;
                 }
                 None => talk(format!(
                     "{name}: `{}` cannot be written: its alerts are not laid out as [[case.alert]]",
@@ -306,41 +339,79 @@ fn one(path: &Path, args: &Args, rules: &mut Rules) -> Result<Option<(FileReport
         }
     }
     report.runs.sort_by_key(|run| run.line);
-    if updated > 0 {
-        std::fs::write(path, rewritten)
-            .map_err(|e| Stop::usage(format!("cannot write the test file `{name}`: {e}")))?;
+    if changes.cases > 0 {
+        std::fs::write(path, rewritten).map_err(|e| {
+            one_problem(&Stop::usage(format!("cannot write the test file `{name}`: {e}")))
+        })?;
     }
     for query in queries {
         for schema in &test.schemas {
             report.runs.push(ask(query, &test, *schema, &exported, &text));
         }
     }
-    Ok(Some((report, updated)))
+    Ok(Some((report, changes)))
 }
 
-fn named(file: &str, stop: &Stop) -> Stop {
-    Stop::usage(format!("{file}: {}", stop.sentence()))
+fn one_problem(stop: &Stop) -> Vec<String> {
+    vec![stop.sentence()]
+}
+
+fn named(file: &str, stop: &Stop) -> Vec<String> {
+    vec![format!("{file}: {}", stop.sentence())]
+}
+
+/// Problems as people read them, in the order of the text.
+fn shown(file: &str, text: &str, mut wrong: Vec<Wrong>) -> Vec<String> {
+    wrong.sort_by_key(|wrong| wrong.at);
+    wrong
+        .into_iter()
+        .map(|Wrong { at, message, hint, meant }| {
+            let (line, column) = place(text, at);
+            let near = meant
+                .as_ref()
+                .and_then(|(word, known)| nearest(word, known.iter().map(String::as_str)));
+            let hint = near.map_or(hint, |near| format!("did you mean `{near}`?"));
+            let hint = if hint.is_empty() { hint } else { format!("\n  hint: {hint}") };
+            format!("{file}:{line}:{column}: {message}{hint}")
+        })
+        .collect()
+}
+
+/// Every preset that is named is one, or a set of them.
+fn unknown_presets(test: &TestFile, text: &str) -> Vec<Wrong> {
+    let sets = presets::sets();
+    let unknown = test
+        .presets
+        .iter()
+        .filter(|name| presets::get(name).is_none() && !sets.contains_key(name.as_str()));
+    unknown
+        .map(|name| {
+            let ids = presets::all().iter().map(|preset| preset.spec.id.clone());
+            let place =
+                ['"', '\''].iter().find_map(|quote| text.find(&format!("{quote}{name}{quote}")));
+            Wrong {
+                at: place.unwrap_or(0),
+                message: format!("`{name}` is neither a preset nor a set"),
+                hint: "`hsmwatch rules` lists them".to_owned(),
+                meant: Some((name.clone(), ids.chain(sets.keys().cloned()).collect())),
+            }
+        })
+        .collect()
 }
 
 /// Every rule that is expected to tell is one of the file's.
-fn known_rules(file: &str, text: &str, cases: &[&Case], rules: &[Ready]) -> Result<(), Stop> {
-    let ids: Vec<&str> = rules.iter().map(|ready| ready.rule.id.as_str()).collect();
-    let mut wrong = Vec::new();
-    for alert in cases.iter().flat_map(|case| &case.alerts) {
-        if !ids.contains(&alert.rule.as_str()) {
-            let (line, column) = place(text, alert.offset);
-            let near = nearest(&alert.rule, ids.iter().copied());
-            let hint = near.map_or_else(
-                || format!("the rules are {}", ids.join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            wrong.push(format!(
-                "{file}:{line}:{column}: `{}` is none of the rules of this file\n  hint: {hint}",
-                alert.rule
-            ));
-        }
-    }
-    if wrong.is_empty() { Ok(()) } else { Err(Stop::usage(wrong.join("\n"))) }
+fn unknown_rules(test: &TestFile, rules: &[Ready]) -> Vec<Wrong> {
+    let ids: Vec<String> = rules.iter().map(|ready| ready.rule.id.clone()).collect();
+    let alerts = test.cases.iter().flat_map(|case| &case.alerts);
+    alerts
+        .filter(|alert| !ids.contains(&alert.rule))
+        .map(|alert| Wrong {
+            at: alert.offset,
+            message: format!("`{}` is none of the rules of this file", alert.rule),
+            hint: format!("the rules are {}", ids.join(", ")),
+            meant: Some((alert.rule.clone(), ids.clone())),
+        })
+        .collect()
 }
 
 /// Runs a query over the rows that can be seen at its instant.

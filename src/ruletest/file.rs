@@ -1,11 +1,16 @@
 //! The file of a rule test, read and checked: everything that is wrong with it is said at once.
 
-use super::time::{Written, absolute, span};
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use super::time::{Written, absolute, relative, span};
 use crate::watch::alert::Reason;
 use crate::watch::severity::Severity;
 use crate::watch::step::TABLE;
-use crate::watch::tables::{Variant, schema};
+use crate::watch::tables::{HARDWARE_TABLE, Variant, schema};
 use chrono::{DateTime, TimeDelta, Utc};
+use raw::{RawAlert, RawCase, RawEval, RawEvery, RawFault, RawQuery, Some1};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::{Spanned, Table, Value as Toml};
@@ -15,6 +20,12 @@ const REPEATS: u64 = 100_000;
 /// Instants that one `eval` names, at most.
 const INSTANTS: usize = 10_000;
 
+/// How instants are written.
+const INSTANT: &str =
+    "write \"+2m1s\" after the start, \"-3d\" before it, or 2026-11-22T08:00:00Z with its zone";
+/// What else than columns a row has.
+const ROW_KEYS: [&str; 5] = ["at", "ingested", "repeat", "every", "table"];
+
 /// Something wrong with a test file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
@@ -22,6 +33,16 @@ pub struct Wrong {
     pub at: usize,
     /// What is wrong.
     pub message: String,
+    /// What to do.
+    pub hint: String,
+    /// A word that is none, and those that are: one of them may be meant.
+    pub meant: Option<(String, Vec<String>)>,
+}
+
+impl Wrong {
+    fn new(at: usize, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { at, message: message.into(), hint: hint.into(), meant: None }
+    }
 }
 
 /// Which columns the audit table has.
@@ -175,122 +196,6 @@ pub struct QueryTest {
     pub fuzzy: f64,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Some1<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T> Some1<T> {
-    fn all(self) -> Vec<T> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
-        }
-    }
-}
-
-impl<T> Default for Some1<T> {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile {
-    #[serde(default)]
-    rules: Some1<String>,
-    #[serde(default)]
-    presets: Some1<String>,
-    schema: Option<Some1<Schema>>,
-    start: Option<Spanned<toml::value::Datetime>>,
-    table: Option<Spanned<String>>,
-    #[serde(default)]
-    defaults: Table,
-    #[serde(default)]
-    rows_file: Some1<String>,
-    #[serde(default)]
-    rows: Vec<Spanned<Table>>,
-    #[serde(default)]
-    case: Vec<Spanned<RawCase>>,
-    #[serde(default)]
-    query: Vec<Spanned<RawQuery>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCase {
-    name: String,
-    eval: Spanned<RawEval>,
-    #[serde(default)]
-    rows: Vec<Spanned<Table>>,
-    #[serde(default)]
-    fault: Vec<Spanned<RawFault>>,
-    #[serde(default)]
-    alert: Vec<Spanned<RawAlert>>,
-    alerts: Option<Spanned<Vec<Spanned<RawAlert>>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawEval {
-    // First: two texts in a row would be taken for the two of `every`.
-    Named(Some1<Written>),
-    Every(RawEvery),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEvery {
-    every: String,
-    until: Written,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFault {
-    at: Some1<Written>,
-    receiver: Option<String>,
-    tick: Option<String>,
-    crash: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAlert {
-    at: Written,
-    rule: String,
-    severity: Option<Severity>,
-    count: Option<u64>,
-    reason: Option<Reason>,
-    title: Option<String>,
-    text: Option<String>,
-    #[serde(default)]
-    group: BTreeMap<String, String>,
-    #[serde(default, rename = "match")]
-    matching: BTreeMap<String, Toml>,
-    #[serde(default)]
-    rows: Vec<BTreeMap<String, Toml>>,
-    #[serde(default)]
-    exact: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawQuery {
-    name: Option<String>,
-    kql: String,
-    eval: Written,
-    #[serde(default)]
-    expect: Vec<BTreeMap<String, Toml>>,
-    #[serde(default)]
-    ordered: bool,
-    #[serde(default)]
-    fuzzy: f64,
-}
-
 /// What all parts of a file are read with.
 struct Reading {
     start: DateTime<Utc>,
@@ -303,25 +208,32 @@ impl TestFile {
     /// Reads a file's text.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of the text; of what is no TOML, or has keys that there are not, the first.
+    /// Everything that is wrong, in the order of the text.
     pub fn parse(text: &str) -> Result<Self, Vec<Wrong>> {
-        let raw: RawFile = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            vec![Wrong { at, message: error.message().trim_end().to_owned() }]
-        })?;
+        match Self::read(text) {
+            (Some(file), wrong) if wrong.is_empty() => Ok(file),
+            (_, wrong) => Err(wrong),
+        }
+    }
+
+    /// Reads a file's text as far as it can be read, with everything that is wrong, in the order of the text.
+    pub fn read(text: &str) -> (Option<Self>, Vec<Wrong>) {
+        let (raw, wrong) = raw::read(text);
+        let Some(raw) = raw else { return (None, wrong) };
         let mut reading = Reading {
             // A Monday, at eight.
             start: DateTime::from_timestamp(1_767_600_000, 0).unwrap_or_default(),
             table: TABLE.to_owned(),
             defaults: raw.defaults,
-            wrong: Vec::new(),
+            wrong,
         };
         if let Some(start) = raw.start {
             match absolute(start.get_ref()) {
                 Some(start) => reading.start = start,
                 None => reading.wrong(
                     start.span().start,
-                    "`start` needs a zone, such as 2026-11-22T08:00:00Z".to_owned(),
+                    "`start` has no zone",
+                    "write it as 2026-11-22T08:00:00Z",
                 ),
             }
         }
@@ -336,38 +248,49 @@ impl TestFile {
             raw.query.into_iter().filter_map(|query| reading.query(query)).collect::<Vec<_>>();
         let (rules, presets) = (raw.rules.all(), raw.presets.all());
         if rules.is_empty() && presets.is_empty() && !cases.is_empty() {
-            let message = "the file names no rule: give `presets = [\"key-delete\"]` or `rules = [\"../rules/*.toml\"]`";
-            reading.wrong(0, message.to_owned());
+            let hint = "presets = [\"key-delete\"], or rules = [\"../rules/*.toml\"]";
+            reading.wrong(0, "the file names no rule", hint);
         }
         if cases.is_empty() && queries.is_empty() && reading.wrong.is_empty() {
-            let message = "the file has no [[case]] and no [[query]]: it tests nothing";
-            reading.wrong(0, message.to_owned());
+            let message = "the file has no case and no query: it tests nothing";
+            reading.wrong(0, message, "add a [[case]] or a [[query]]");
         }
         let schemas = raw.schema.map_or_else(|| vec![Schema::Current, Schema::Legacy], Some1::all);
         let Reading { start, mut wrong, .. } = reading;
-        if !wrong.is_empty() {
-            wrong.sort_by_key(|wrong| wrong.at);
-            return Err(wrong);
-        }
+        wrong.sort_by_key(|wrong| wrong.at);
         let rows_files = raw.rows_file.all();
-        Ok(Self { rules, presets, schemas, start, rows_files, rows, cases, queries })
+        (Some(Self { rules, presets, schemas, start, rows_files, rows, cases, queries }), wrong)
     }
 }
 
 impl Reading {
-    fn wrong(&mut self, at: usize, message: String) {
-        self.wrong.push(Wrong { at, message });
+    fn wrong(&mut self, at: usize, message: impl Into<String>, hint: impl Into<String>) {
+        self.wrong.push(Wrong::new(at, message, hint));
     }
 
     fn known_table(&mut self, at: usize) {
         if schema(&self.table, Variant::Current).is_none() {
-            let message = format!("there is no audit table `{}`", self.table);
-            self.wrong(at, message);
+            self.no_table(at, &self.table.clone());
         }
     }
 
+    fn no_table(&mut self, at: usize, table: &str) {
+        let tables = format!("the tables are {TABLE} and {HARDWARE_TABLE}");
+        self.wrong(at, format!("there is no audit table `{table}`"), tables);
+    }
+
     fn instant(&mut self, at: usize, written: &Written) -> Option<DateTime<Utc>> {
-        written.instant(self.start).map_err(|message| self.wrong(at, message)).ok()
+        written
+            .instant(self.start)
+            .map_err(|written| self.wrong(at, format!("`{written}` is no instant"), INSTANT))
+            .ok()
+    }
+
+    /// The instants of a case, as a hint.
+    fn when(&self, eval: &[DateTime<Utc>]) -> String {
+        let shown: Vec<String> = eval.iter().take(6).map(|at| relative(*at, self.start)).collect();
+        let more = if eval.len() > 6 { ", …" } else { "" };
+        format!("`eval` names {}{more}", shown.join(", "))
     }
 
     fn instants(&mut self, at: usize, written: Some1<Written>) -> Vec<DateTime<Utc>> {
@@ -384,19 +307,21 @@ impl Reading {
         columns.extend(raw.into_inner());
         let written = |value: Toml| Written::deserialize(value).ok();
         let Some(at) = columns.remove("at").and_then(written) else {
-            self.wrong(offset, "a row needs `at`, such as at = \"+2m\"".to_owned());
+            self.wrong(offset, "the row has no `at`, or none that is an instant", INSTANT);
             return Vec::new();
         };
         let Some(at) = self.instant(offset, &at) else { return Vec::new() };
         let ingested = match columns.remove("ingested") {
             None => TimeDelta::zero(),
             Some(value) => {
-                let Some(ingested) = written(value).and_then(|w| self.instant(offset, &w)) else {
-                    self.wrong(offset, "`ingested` is no instant".to_owned());
+                let Some(ingested) = written(value) else {
+                    self.wrong(offset, "`ingested` is no instant", INSTANT);
                     return Vec::new();
                 };
+                let Some(ingested) = self.instant(offset, &ingested) else { return Vec::new() };
                 if ingested < at {
-                    self.wrong(offset, "`ingested` is before `at`".to_owned());
+                    let hint = "`ingested` is when the row can be seen, after the start as `at` is";
+                    self.wrong(offset, "`ingested` is before `at`", hint);
                 }
                 ingested - at
             }
@@ -406,19 +331,19 @@ impl Reading {
             Some(Toml::Integer(n)) => match u64::try_from(n) {
                 Ok(n) if (1..=REPEATS).contains(&n) => n,
                 _ => {
-                    self.wrong(offset, format!("`repeat` is 1 to {REPEATS}"));
+                    self.wrong(offset, "`repeat` is out of bounds", format!("1 to {REPEATS}"));
                     1
                 }
             },
             Some(_) => {
-                self.wrong(offset, "`repeat` is a number".to_owned());
+                self.wrong(offset, "`repeat` is no whole number", "repeat = 4");
                 1
             }
         };
         let every = match columns.remove("every") {
             None => TimeDelta::zero(),
             Some(value) => value.as_str().and_then(span).unwrap_or_else(|| {
-                self.wrong(offset, "`every` is a span such as \"10s\"".to_owned());
+                self.wrong(offset, "`every` is no span", "every = \"10s\"");
                 TimeDelta::zero()
             }),
         };
@@ -426,20 +351,32 @@ impl Reading {
             None => self.table.clone(),
             Some(Toml::String(table)) => table,
             Some(_) => {
-                self.wrong(offset, "`table` is a name".to_owned());
+                self.wrong(
+                    offset,
+                    "`table` is no name",
+                    "table = \"CloudHsmHardwareOperationAuditLogs\"",
+                );
                 self.table.clone()
             }
         };
         let Some(known) = schema(&table, Variant::Both) else {
-            self.wrong(offset, format!("there is no audit table `{table}`"));
+            self.no_table(offset, &table);
             return Vec::new();
         };
         for name in columns.keys() {
-            if known.index(name).is_none() {
-                let message = format!(
-                    "`{name}` is neither a column of the table nor one of at, ingested, repeat, every, table"
+            if name == "TimeGenerated" || name == "Type" {
+                let message = format!("`{name}` of a row is made by the test");
+                self.wrong(offset, message, "`at` is its time, and `table` its table");
+            } else if known.index(name).is_none() {
+                let known = known.columns.iter().map(|c| c.name.clone());
+                let known = known.chain(ROW_KEYS.map(str::to_owned)).collect();
+                let mut wrong = Wrong::new(
+                    offset,
+                    format!("the table has no column `{name}`"),
+                    format!("besides its columns a row has {}", ROW_KEYS.join(", ")),
                 );
-                self.wrong(offset, message);
+                wrong.meant = Some((name.clone(), known));
+                self.wrong.push(wrong);
             }
         }
         let columns: BTreeMap<String, Toml> = columns.into_iter().collect();
@@ -461,7 +398,8 @@ impl Reading {
                 let until = self.instant(at, &until);
                 let every = span(&every).filter(|every| *every >= TimeDelta::seconds(1));
                 let (Some(every), Some(until)) = (every, until) else {
-                    self.wrong(at, "write eval = { every = \"5m\", until = \"+2h\" }".to_owned());
+                    let hint = "eval = { every = \"5m\", until = \"+2h\" }, at least each second";
+                    self.wrong(at, "`eval` names no instants", hint);
                     return Vec::new();
                 };
                 let mut all = Vec::new();
@@ -475,11 +413,20 @@ impl Reading {
         };
         all.sort_unstable();
         all.dedup();
-        if all.is_empty() || all.len() > INSTANTS {
-            self.wrong(at, format!("`eval` names 1 to {INSTANTS} instants"));
+        if all.is_empty() && self.wrong.iter().all(|wrong| wrong.at != at) {
+            self.wrong(at, "`eval` names no instants", "eval = [\"+5m\", \"+10m\"]");
+        }
+        if all.len() > INSTANTS {
+            let message = format!("`eval` names more than {INSTANTS} instants");
+            self.wrong(at, message, "make `every` longer, or `until` earlier");
         }
         if all.first().is_some_and(|first| *first <= self.start) {
-            self.wrong(at, "`eval` is after the start, at which the watches begin".to_owned());
+            let message = "`eval` is not after the start, at which the watches begin";
+            self.wrong(
+                at,
+                message,
+                "`start` is when they are evaluated first; name later instants",
+            );
         }
         all
     }
@@ -493,16 +440,13 @@ impl Reading {
         let mut alerts = raw.alert;
         if let Some(list) = raw.alerts {
             if !alerts.is_empty() {
-                let message = "give the alerts as [[case.alert]] or as `alerts`, not both";
-                self.wrong(list.span().start, message.to_owned());
+                let message = "the case has both [[case.alert]] and `alerts`";
+                self.wrong(list.span().start, message, "keep one of them");
             }
             alerts.extend(list.into_inner());
         } else if alerts.is_empty() {
-            let message = format!(
-                "case `{}` expects nothing: give [[case.alert]], or `alerts = []` where none must fire",
-                raw.name
-            );
-            self.wrong(offset, message);
+            let message = format!("case `{}` does not say what it expects", raw.name);
+            self.wrong(offset, message, "[[case.alert]], or alerts = [] where none must fire");
         }
         let alerts = alerts.into_iter().filter_map(|alert| self.alert(alert, &eval)).collect();
         Case { name: raw.name, offset, eval, rows, faults, alerts }
@@ -514,7 +458,8 @@ impl Reading {
         let at = self.instants(offset, raw.at);
         for instant in &at {
             if !eval.contains(instant) {
-                self.wrong(offset, "a fault happens at an instant of the case's `eval`".to_owned());
+                let message = "the fault is at no instant of the case's `eval`";
+                self.wrong(offset, message, self.when(eval));
             }
         }
         let mishap = match (raw.receiver.as_deref(), raw.tick.as_deref(), raw.crash.as_deref()) {
@@ -529,9 +474,9 @@ impl Reading {
             _ => None,
         };
         if mishap.is_none() {
-            let message = "a fault is one of receiver = \"429\" (any status from 300), receiver = \"dies\", \
-                           receiver = \"down\", tick = \"missed\", crash = \"before-send\", crash = \"after-send\"";
-            self.wrong(offset, message.to_owned());
+            let hint = "one of receiver = \"429\" (any status from 300), receiver = \"dies\", receiver = \"down\", \
+                        tick = \"missed\", crash = \"before-send\", crash = \"after-send\"";
+            self.wrong(offset, "this is no fault", hint);
         }
         mishap.map(|mishap| Fault { at, mishap })
     }
@@ -541,15 +486,15 @@ impl Reading {
         let raw = raw.into_inner();
         let at = self.instant(offset, &raw.at)?;
         if !eval.contains(&at) && !eval.is_empty() {
-            let message = "an alert is sent at an instant of the case's `eval`";
-            self.wrong(offset, message.to_owned());
+            let message = "the alert is at no instant of the case's `eval`";
+            self.wrong(offset, message, self.when(eval));
         }
         let mut rows = raw.rows;
         if !raw.matching.is_empty() {
             rows.push(raw.matching);
         }
         if raw.exact && rows.is_empty() {
-            self.wrong(offset, "`exact` needs `match` or `rows`".to_owned());
+            self.wrong(offset, "`exact` stands without `match` and `rows`", "add one of them");
         }
         Some(Expected {
             offset,
@@ -571,7 +516,7 @@ impl Reading {
         let raw = raw.into_inner();
         let eval = self.instant(offset, &raw.eval)?;
         if raw.fuzzy.is_nan() || raw.fuzzy < 0.0 {
-            self.wrong(offset, "`fuzzy` is 0 or more".to_owned());
+            self.wrong(offset, "`fuzzy` is below 0", "fuzzy = 0.001");
         }
         let first = raw.kql.trim().lines().next().unwrap_or_default().to_owned();
         let name = raw.name.unwrap_or(first);

@@ -5,6 +5,7 @@ pub mod file;
 pub mod judge;
 pub mod report;
 pub mod rewrite;
+pub mod schema;
 mod time;
 
 pub use file::{Case, Expected, Fault, Mishap, QueryTest, Schema, TestFile, Wrong};

@@ -1,6 +1,7 @@
 //! What came of rule tests: for people, for programs, and for continuous integration.
 
 use super::judge::Difference;
+use crate::notify::limits::is_hidden;
 use serde_json::{Value as Json, json};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -58,39 +59,41 @@ pub fn counts(files: &[FileReport]) -> (usize, usize) {
     })
 }
 
-/// For people. Passing cases are a line each, where all schemas passed.
+/// For people. What came of a case with several schemas is said once, if it is the same.
 pub fn human(file: &FileReport, colour: bool) -> String {
     let paint = |code: &str, text: &str| {
         if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     };
-    let mut out = format!("{}\n", paint("1", &file.file));
-    let mut told: Vec<&str> = Vec::new();
+    // Names are whatever somebody wrote, and rows whatever somebody logged.
+    let seen = |text: &str| text.chars().filter(|c| !is_hidden(*c)).collect::<String>();
+    let mut out = format!("{}\n", paint("1", &seen(&file.file)));
+    let mut told: Vec<(&str, usize, &[Failure])> = Vec::new();
     for run in &file.runs {
-        if run.failures.is_empty() {
-            if told.contains(&run.name.as_str()) {
-                continue;
-            }
-            let same = file.runs.iter().filter(|r| r.name == run.name && r.failures.is_empty());
-            let schemas: Vec<&str> = same.map(|r| r.schema).collect();
-            let _ = writeln!(out, "  {} {} ({})", paint("32", "ok"), run.name, schemas.join(", "));
-            told.push(&run.name);
+        let outcome = (run.name.as_str(), run.line, run.failures.as_slice());
+        if told.contains(&outcome) {
             continue;
         }
-        let _ = writeln!(
-            out,
-            "  {} {} ({}), line {}",
-            paint("31", "FAILED"),
-            run.name,
-            run.schema,
-            run.line
-        );
+        let same = file
+            .runs
+            .iter()
+            .filter(|r| (r.name.as_str(), r.line, r.failures.as_slice()) == outcome);
+        let schemas: Vec<&str> = same.map(|r| r.schema).collect();
+        let schemas = schemas.join(", ");
+        told.push(outcome);
+        if run.failures.is_empty() {
+            let _ = writeln!(out, "  {} {} ({schemas})", paint("32", "ok"), seen(&run.name));
+            continue;
+        }
+        let failed = paint("31", "FAILED");
+        let _ = writeln!(out, "  {failed} {} ({schemas}), line {}", seen(&run.name), run.line);
         for failure in &run.failures {
-            let _ = writeln!(out, "    line {}: expected {}", failure.line, failure.expected);
-            for line in &failure.found {
+            let _ =
+                writeln!(out, "    line {}: expected {}", failure.line, seen(&failure.expected));
+            for line in failure.found.iter().map(|line| seen(line)) {
                 let shown = match line.get(..1) {
-                    Some("-") => paint("31", line),
-                    Some("+") => paint("32", line),
-                    _ => line.clone(),
+                    Some("-") => paint("31", &line),
+                    Some("+") => paint("32", &line),
+                    _ => line,
                 };
                 let _ = writeln!(out, "      {shown}");
             }
@@ -98,7 +101,7 @@ pub fn human(file: &FileReport, colour: bool) -> String {
                 let _ = writeln!(out, "      rows after each step of the query:");
             }
             for (rows, depth, text) in &failure.stages {
-                let _ = writeln!(out, "      {rows:>9}  {}{text}", "  ".repeat(*depth));
+                let _ = writeln!(out, "      {rows:>9}  {}{}", "  ".repeat(*depth), seen(text));
             }
         }
     }
@@ -182,7 +185,7 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push('\u{fffd}'),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

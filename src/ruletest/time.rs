@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 
 /// An instant as it is written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "this is no instant: write \"+2m1s\" after the start, \"-3d\" before it, or 2026-11-22T08:00:00Z"
+)]
 pub(super) enum Written {
     /// `+5m`, `-3d12h`, or RFC 3339.
     Text(String),
@@ -42,7 +45,7 @@ pub(super) fn span(text: &str) -> Option<TimeDelta> {
 }
 
 impl Written {
-    /// The instant, where the test begins at `start`.
+    /// The instant, where the test begins at `start`; or what was written, where it is none.
     pub(super) fn instant(&self, start: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
         match self {
             Self::Text(text) => {
@@ -51,12 +54,9 @@ impl Written {
                     (_, Some(before)) => span(before).and_then(|s| start.checked_sub_signed(s)),
                     _ => DateTime::parse_from_rfc3339(text).ok().map(|t| t.to_utc()),
                 };
-                relative.ok_or_else(|| {
-                    format!("`{text}` is no instant: write `+2m1s` after the start, `-3d` before it, or 2026-11-22T08:00:00Z")
-                })
+                relative.ok_or_else(|| text.clone())
             }
-            Self::Date(date) => absolute(date)
-                .ok_or_else(|| format!("`{date}` is no instant: it needs a zone, such as `Z`")),
+            Self::Date(date) => absolute(date).ok_or_else(|| date.to_string()),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 /// Calls that are more than a function of their arguments.
 const SPECIAL: &[&str] = &[
     "bag_pack_columns",
+    "bin_auto",
     "column_ifexists",
     "columnifexists",
     "ingestion_time",

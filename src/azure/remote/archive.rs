@@ -14,7 +14,7 @@ use std::time::Duration;
 /// between two requests.
 const PART: usize = 64 << 20;
 /// No page of a listing, and no first byte of a blob, is waited for longer.
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_mins(1);
 
 /// A blob that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

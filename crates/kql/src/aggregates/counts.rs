@@ -11,8 +11,9 @@ pub(super) const AGGREGATES: &[Aggregate] = &[
     Aggregate::of(
         "count",
         "count",
-        &[Signature::new(&[], Type::Long), Signature::new(&[TEST], Type::Long)],
-        |p| boxed((!p.types.is_empty()).then_some(0), || Count(0)),
+        &[Signature::new(&[], Type::Long), Signature::new(&[ANY], Type::Long)],
+        // Rows where a condition holds; of any other value, all rows.
+        |p| boxed((p.types.first() == Some(&Type::Bool)).then_some(0), || Count(0)),
     ),
     Aggregate::of("countif", "countif", &[Signature::new(&[TEST], Type::Long)], |_| {
         boxed(Some(0), || Count(0))

@@ -20,7 +20,7 @@ use std::sync::Arc;
 struct Given<'a> {
     written: Option<&'a Ident>,
     value: Typed,
-    /// The expression has more columns than this.
+    /// The expression may have more columns than this: none takes the place of another by its own name.
     several: bool,
 }
 
@@ -406,7 +406,11 @@ impl Binder<'_> {
         for column in columns {
             match (self.spread(column, &mut Place::row(schema)), &mut all) {
                 (Some(outputs), Some(all)) => {
-                    let several = outputs.len() > 1;
+                    let call = match &column.expr.kind {
+                        ExprKind::Call { name, .. } => Some(name),
+                        _ => None,
+                    };
+                    let several = call.is_some_and(|name| self.gives_several(name));
                     let outputs = outputs.into_iter().enumerate();
                     all.extend(outputs.map(|(at, value)| Given {
                         written: column.names.get(at),

@@ -50,7 +50,8 @@ impl Binder<'_> {
             self.unsupported(name.span, &what);
             return None;
         }
-        outputs.pop()
+        // Only a column of its own takes the name.
+        outputs.pop().map(|value| Typed { name: None, ..value })
     }
 
     /// `array_sort_asc(a, b)[1]`: one of the columns, where the call has several; else nothing is said.
@@ -70,7 +71,7 @@ impl Binder<'_> {
         };
         if outputs.len() < 2 {
             // The other argument says where nulls go: the place is one of the array.
-            let array = outputs.pop()?;
+            let array = Typed { name: None, ..outputs.pop()? };
             let at = Value::Long(*at);
             return Some(self.path(array, at.clone(), &at.text(), index.span, false).ok_or(()));
         }
@@ -101,28 +102,39 @@ impl Binder<'_> {
         let bound: Vec<Typed> = bound.into_iter().collect::<Option<_>>()?;
         let names: Vec<Option<String>> =
             bound.iter().filter(|a| a.ty == Type::Dynamic).map(|a| a.name.clone()).collect();
-        let all = self.call_function(function, name, bound, span)?;
-        let columns: Vec<(String, Type)> = if function.name == "series_stats" {
+        let all = self.call_function(function, name, bound.clone(), span)?;
+        if function.name == "series_stats" {
             let base = names.into_iter().next().flatten().unwrap_or_default();
-            let columns = series::STATISTICS.iter();
-            columns.map(|(name, ty)| (format!("series_stats_{base}_{name}"), *ty)).collect()
-        } else {
-            let names = names.into_iter().enumerate();
-            let base = |(at, name): (usize, Option<String>)| name.unwrap_or(format!("array{at}"));
-            names.map(|name| (format!("{}_sorted", base(name)), Type::Dynamic)).collect()
-        };
-        if let [(name, _)] = columns.as_slice() {
-            return Some(vec![Typed { name: Some(name.clone()), ..all }]);
+            let columns = series::STATISTICS.iter().enumerate();
+            let column = |(at, (name, ty)): (usize, &(&str, Type))| Typed {
+                name: Some(format!("series_stats_{base}_{name}")),
+                ..item(all.clone(), at, *ty)
+            };
+            return Some(columns.map(column).collect());
         }
-        let column = |(at, (name, ty)): (usize, (String, Type))| {
-            let pick: Eval = Arc::new(move |args| {
-                let item = args.json(0).and_then(Json::as_array).and_then(|items| items.get(at));
-                let value = item.map_or(Value::Null, |item| Value::from_json(item.clone()));
-                Value::from(functions::conversion::to_type(&value, ty))
-            });
-            let made = made(pick, vec![all.clone()], ty);
-            Typed { name: Some(name), span, ..made }
-        };
-        Some(columns.into_iter().enumerate().map(column).collect())
+        let count = names.len();
+        let mut outputs = Vec::with_capacity(count);
+        for (at, base) in names.into_iter().enumerate() {
+            // The first array and the one that is sorted by it, so that no column computes all others.
+            let taken = |place: usize| place == 0 || place == at || place >= count;
+            let args = bound.iter().enumerate().filter(|(place, _)| taken(*place));
+            let args: Vec<Typed> = args.map(|(_, arg)| arg.clone()).collect();
+            let sorted = self.call_function(function, name, args, span)?;
+            let sorted = if at == 0 { sorted } else { item(sorted, 1, Type::Dynamic) };
+            let base = base.unwrap_or_else(|| format!("array{at}"));
+            outputs.push(Typed { name: Some(format!("{base}_sorted")), ..sorted });
+        }
+        Some(outputs)
     }
+}
+
+/// An item of an array that is known to have items of the type.
+fn item(array: Typed, at: usize, ty: Type) -> Typed {
+    let span = array.span;
+    let pick: Eval = Arc::new(move |args| {
+        let item = args.json(0).and_then(Json::as_array).and_then(|items| items.get(at));
+        let value = item.map_or(Value::Null, |item| Value::from_json(item.clone()));
+        Value::from(functions::conversion::to_type(&value, ty))
+    });
+    Typed { span, ..made(pick, vec![array], ty) }
 }

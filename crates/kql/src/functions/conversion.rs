@@ -79,11 +79,16 @@ fn convert(prepare: &Prepare<'_>, to: Type) -> Made {
             Type::Int | Type::Long => from != Type::Guid,
             Type::Real | Type::Decimal => from != Type::Guid,
             Type::Bool => from.is_number(),
-            Type::Timespan => from.is_integer(),
+            Type::Timespan | Type::Datetime => from.is_integer(),
             _ => false,
         };
     if !known {
         return Err(Refusal::Unsupported(format!("converting {from} to {to}")));
+    }
+    if to == Type::Datetime && from.is_integer() {
+        return Ok(Arc::new(|args| {
+            Value::from(args.long(0).and_then(time::checked).map(Value::Datetime))
+        }));
     }
     let eval: Eval = Arc::new(move |args| Value::from(to_type(args.value(0), to)));
     Ok(eval)

@@ -167,6 +167,8 @@ fn truth_time_and_identifiers() {
         ("todatetime('2015-12-31 23:59:59.9')", "datetime 2015-12-31T23:59:59.9000000Z"),
         ("todatetime('12-02-2022') == datetime('12-02-2022')", "bool True"),
         ("todatetime(dynamic('2015-01-01'))", "datetime 2015-01-01T00:00:00.0000000Z"),
+        ("todatetime(tolong(datetime(2015-01-01)))", "datetime 2015-01-01T00:00:00.0000000Z"),
+        ("todatetime(-1)", "datetime ∅"),
         ("todatetime('x')", "datetime ∅"),
         ("totimespan('0.00:03:00')", "timespan 00:03:00"),
         ("totime('2d')", "timespan 2.00:00:00"),
@@ -252,4 +254,13 @@ fn bins_by_options() {
     );
     assert_eq!(run("set query_bin_auto_size=5; print x = 12 | project bin_auto(x)"), "x:long\n10");
     assert_eq!(refused(&typed(), rows).len(), 1);
+}
+
+#[test]
+fn rows_are_counted_by_what_they_hold() {
+    let rows = "datatable(y:real, b:bool)[real(null), true, 5.0, false]";
+    assert_eq!(
+        run(&typed(), &format!("{rows} | summarize count(), count(y), count(b)")),
+        "count_:long count_y:long count_b:long\n2|2|1"
+    );
 }

@@ -157,6 +157,14 @@ fn several_arrays_in_one_order() {
             "d:dynamic d_sorted:long d_sorted1:dynamic d_sorted2:dynamic / [2,1]|1|[1,2]|[1,2]",
         ),
         (
+            "print d = dynamic([2, 1]) | extend array_sort_asc(d), array_sort_desc(d)",
+            "d:dynamic d_sorted:dynamic d_sorted1:dynamic / [2,1]|[1,2]|[2,1]",
+        ),
+        (
+            "print d = dynamic([2, 1]) | project array_sort_asc(d)[0], array_sort_asc(d, true)[1], tostring(array_sort_asc(d))",
+            "0:dynamic 1:dynamic Column1:string / 1|2|[1,2]",
+        ),
+        (
             "print d = dynamic([2, 1]) | extend x = array_sort_asc(d, d)",
             "d:dynamic x:dynamic d_sorted:dynamic / [2,1]|[1,2]|[1,2]",
         ),
