@@ -2,6 +2,7 @@
 
 use crate::support::bed::Ran;
 use serde_json::Value as Json;
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 use tempfile::TempDir;
@@ -69,9 +70,11 @@ fn case(rows: &str, eval: &str, faults: &str, told: &[(&str, u64)]) -> String {
         text += "alerts = []\n";
     }
     for (at, count) in told {
-        text += &format!(
+        write!(
+            text,
             "[[case.alert]]\nat = \"{at}\"\nrule = \"delete-at-night\"\ncount = {count}\n"
-        );
+        )
+        .unwrap();
     }
     text + faults
 }

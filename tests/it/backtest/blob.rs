@@ -20,11 +20,12 @@ async fn archived() -> String {
     for line in logs().lines() {
         let record: Json = serde_json::from_str(line).unwrap();
         let time = record["time"].as_str().unwrap();
-        let (date, hour) = (&time[..10], &time[11..13]);
-        let date: Vec<&str> = date.split('-').collect();
-        let [year, month, day] = date.try_into().unwrap();
+        let parts: Vec<&str> = time.split(['-', 'T', ':']).take(4).collect();
+        let [year, month, day, hour] = parts.try_into().unwrap();
         let blob = format!("resourceId={HSM}/y={year}/m={month}/d={day}/h={hour}/m=00/PT1H.json");
-        *blobs.entry(blob).or_default() += &format!("{line}\n");
+        let text = blobs.entry(blob).or_default();
+        text.push_str(line);
+        text.push('\n');
     }
     // Others' logs are in other containers as a rule, and never ours.
     blobs.insert(

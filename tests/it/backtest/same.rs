@@ -241,7 +241,7 @@ fn seeds(days: u32, rows: usize) -> impl proptest::strategy::Strategy<Value = Ve
 #[test]
 fn as_ticking_the_engine() {
     let mut runner =
-        TestRunner::new(Config { cases: 6, failure_persistence: None, ..Config::default() });
+        TestRunner::new(Config { cases: 4, failure_persistence: None, ..Config::default() });
     let mut alerts = 0;
     let every = TimeDelta::minutes(30);
     let period = Period {
