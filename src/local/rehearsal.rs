@@ -7,6 +7,7 @@ use crate::ports::{
     Answer, Document, Etag, Listed, LogSource, Meta, Query, QueryError, Reply, Request, RowSink,
     StateStore, StoreError, Transport, TransportError, When,
 };
+use crate::watch::alert::Interval;
 use crate::watch::tables::{self, Variant, to_ticks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -22,9 +23,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub struct RehearsedLogs {
     variant: Variant,
-    /// By table; the instants in ticks.
-    rows: BTreeMap<String, Vec<(i64, kql::Row)>>,
-    asked: Mutex<Vec<(DateTime<Utc>, String)>>,
+    rows: BTreeMap<String, Vec<Logged>>,
+    asked: Mutex<Vec<Query>>,
+}
+
+#[derive(Debug)]
+struct Logged {
+    /// When it happened.
+    at: DateTime<Utc>,
+    /// When it can be seen.
+    seen: DateTime<Utc>,
+    row: kql::Row,
 }
 
 impl RehearsedLogs {
@@ -33,27 +42,27 @@ impl RehearsedLogs {
         Self { variant, rows: BTreeMap::new(), asked: Mutex::default() }
     }
 
-    /// Adds a row of the table's columns.
-    pub fn add(&mut self, table: &str, seen: DateTime<Utc>, row: kql::Row) {
-        self.rows.entry(table.to_owned()).or_default().push((to_ticks(seen), row));
+    /// Adds a row of the table's columns, which happened at `at` and can be seen from `seen` on.
+    pub fn add(&mut self, table: &str, at: DateTime<Utc>, seen: DateTime<Utc>, row: kql::Row) {
+        self.rows.entry(table.to_owned()).or_default().push(Logged { at, seen, row });
     }
 
-    /// The texts that were asked, each with its instant.
-    pub fn asked(&self) -> Vec<(DateTime<Utc>, String)> {
+    /// What was asked.
+    pub fn asked(&self) -> Vec<Query> {
         lock(&self.asked).clone()
     }
 
-    /// The tables as they are at an instant.
-    pub fn at(&self, now: DateTime<Utc>) -> impl Tables + '_ {
-        At { logs: self, now: to_ticks(now) }
+    /// The tables as they are at an instant, within bounds of `TimeGenerated`, as the service keeps them.
+    pub fn at(&self, now: DateTime<Utc>, within: Option<Interval>) -> impl Tables + '_ {
+        At { logs: self, now, within }
     }
 }
 
 #[async_trait]
 impl LogSource for RehearsedLogs {
     async fn query(&self, query: &Query, rows: &mut dyn RowSink) -> Result<Answer, QueryError> {
-        lock(&self.asked).push((query.now, query.text.clone()));
-        let tables = self.at(query.now);
+        lock(&self.asked).push(query.clone());
+        let tables = self.at(query.now, query.timespan);
         let plan = kql::bind(&query.text, &tables, to_ticks(query.now)).map_err(|all| {
             QueryError::Refused(all.render("query", &query.text).trim_end().to_owned())
         })?;
@@ -67,7 +76,8 @@ impl LogSource for RehearsedLogs {
 
 struct At<'a> {
     logs: &'a RehearsedLogs,
-    now: i64,
+    now: DateTime<Utc>,
+    within: Option<Interval>,
 }
 
 impl Catalog for At<'_> {
@@ -79,8 +89,9 @@ impl Catalog for At<'_> {
 impl Tables for At<'_> {
     fn scan(&self, table: &str) -> Scan<'_> {
         let rows = self.logs.rows.get(table).map(Vec::as_slice).unwrap_or_default();
-        let seen = rows.iter().filter(|(seen, _)| *seen <= self.now);
-        Box::new(seen.map(|(_, row)| Ok(row.clone())))
+        let within = |row: &&Logged| self.within.is_none_or(|within| within.contains(row.at));
+        let seen = rows.iter().filter(|row| row.seen <= self.now).filter(within);
+        Box::new(seen.map(|logged| Ok(logged.row.clone())))
     }
 }
 

@@ -8,6 +8,7 @@ use super::rows::{Exported, logs};
 use crate::engine::{Engine, Outcome, Ticket, Watch, Workspace};
 use crate::local::rehearsal::{Manner, MortalStore, RehearsedLogs, RehearsedReceiver};
 use crate::notify::{Detail, Receiver, Settings, webhook};
+use crate::ports::Query;
 use crate::ruletest::file::{Case, Mishap, Schema, TestFile};
 use crate::ruletest::judge::Told;
 use crate::watch::alert::Alert;
@@ -199,12 +200,12 @@ impl Played {
         };
         let text = ready.rule.text();
         let asked = self.logs.asked();
-        let Some((now, text)) =
-            asked.iter().rev().find(|(when, asked)| *when == at && asked.ends_with(&text))
+        let Some(Query { text, timespan, now }) =
+            asked.iter().rev().find(|asked| asked.now == at && asked.text.ends_with(&text))
         else {
             return Vec::new();
         };
-        let tables = self.logs.at(*now);
+        let tables = self.logs.at(*now, *timespan);
         let Ok(plan) = kql::bind(text, &tables, to_ticks(*now)) else { return Vec::new() };
         let (rows, stages) = plan.explain(&tables);
         let _ = rows.map_while(Result::ok).count();

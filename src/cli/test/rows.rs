@@ -69,7 +69,7 @@ pub(super) fn logs(
             });
             cell.map_or(Value::Null, |(_, value)| from_cell(value, column.ty))
         });
-        logs.add(TABLE, one.at, row.collect());
+        logs.add(TABLE, one.at, one.at, row.collect());
     }
     for row in test.rows.iter().chain(more) {
         let known = schema(&row.table, which.variant()).unwrap_or_default();
@@ -83,7 +83,7 @@ pub(super) fn logs(
             let written = row.columns.iter().find(|(name, _)| name_in(name, which) == column.name);
             written.map_or(Value::Null, |(_, value)| from_toml(value, column.ty))
         });
-        logs.add(&row.table, row.ingested, values.collect());
+        logs.add(&row.table, row.at, row.ingested, values.collect());
     }
     logs
 }
