@@ -430,7 +430,7 @@ fn ask(
         failures.push(Failure { line, expected, found, stages });
     };
     let logs = rows::logs(test, &[], schema, exported);
-    let tables = logs.at(query.eval);
+    let tables = logs.at(query.eval, None);
     match kql::bind(&query.kql, &tables, to_ticks(query.eval)) {
         Err(all) => {
             failed(all.render("kql", &query.kql).lines().map(str::to_owned).collect(), Vec::new());
