@@ -5,6 +5,7 @@ mod collect;
 mod counts;
 mod extremes;
 mod rank;
+mod schema;
 mod spread;
 mod sums;
 
@@ -87,6 +88,7 @@ const FAMILIES: &[&[Aggregate]] = &[
     counts::AGGREGATES,
     extremes::AGGREGATES,
     rank::AGGREGATES,
+    schema::AGGREGATES,
     spread::AGGREGATES,
     sums::AGGREGATES,
 ];

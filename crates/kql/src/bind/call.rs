@@ -6,7 +6,7 @@ use crate::aggregates::{self, Aggregate, Shape};
 use crate::ast::{Arg, Expr as Ast, ExprKind, Ident};
 use crate::diagnostics::{Diagnostic, Span};
 use crate::functions::{
-    self, Eval, Function, Gives, Naming, Prepare, Refusal, Signature, Takes, known,
+    self, Eval, Function, Gives, Naming, Prepare, Refusal, Signature, Takes, dynamic, known,
 };
 use crate::plan::{AggregateCall, Expr};
 use crate::value::{Type, Value};
@@ -97,6 +97,9 @@ pub(super) fn unnamed(ast: &Ast, value: Typed) -> Typed {
 fn packed(columns: Vec<Typed>, span: Span, sparse: bool) -> Typed {
     let names: Vec<String> = columns.iter().map(|c| c.name.clone().unwrap_or_default()).collect();
     let eval: Eval = Arc::new(move |args: &[Value]| {
+        if dynamic::fits_all(args).is_none() {
+            return Value::Null;
+        }
         let empty = |value: &Value| value.is_null() || value.as_str().is_some_and(str::is_empty);
         let pairs = names.iter().zip(args).filter(|(_, value)| !(sparse && empty(value)));
         let bag = pairs.map(|(name, value)| (name.clone(), value.to_json())).collect();
@@ -156,6 +159,9 @@ impl Binder<'_> {
                 return Some(Typed { expr, ty: Type::Datetime, name, is_column: false, span });
             }
             _ => {}
+        }
+        if self.gives_several(name) {
+            return self.one_of_several(name, args, span, place);
         }
         if let Some(aggregate) = aggregates::find(&name.name) {
             return self.aggregate_scalar(aggregate, name, args, place);
@@ -252,9 +258,7 @@ impl Binder<'_> {
         if name.name == "bag_pack_columns" {
             return Some(packed(columns, span, false));
         }
-        let eval: Eval = Arc::new(|args: &[Value]| {
-            Value::from_json(Json::Array(args.iter().map(Value::to_json).collect()))
-        });
+        let eval: Eval = Arc::new(|args: &[Value]| Value::from(dynamic::pack_array(args)));
         let made = made(eval, columns, Type::Dynamic);
         Some(Typed { name: None, is_column: false, span, ..made })
     }
@@ -304,7 +308,7 @@ impl Binder<'_> {
         None
     }
 
-    fn call_function(
+    pub(super) fn call_function(
         &mut self,
         function: &'static Function,
         name: &Ident,
@@ -317,7 +321,6 @@ impl Binder<'_> {
         let naming = match function.naming {
             Naming::Default => None,
             Naming::First => first,
-            Naming::Suffix(suffix) => first.map(|first| format!("{first}_{suffix}")),
             Naming::Prefix(prefix) => Some(format!("{prefix}_{}", first.unwrap_or_default())),
         };
         let made = made(eval, matched.args, matched.ty);

@@ -31,7 +31,7 @@ impl<'s> Place<'s> {
     }
 }
 
-static NO_COLUMNS: Schema = Schema { columns: Vec::new() };
+pub(super) static NO_COLUMNS: Schema = Schema { columns: Vec::new() };
 
 /// A computation; done at once where all arguments are constants.
 pub(super) fn made(eval: Eval, args: Vec<Typed>, ty: Type) -> Typed {
@@ -189,7 +189,7 @@ impl Binder<'_> {
         }
     }
 
-    fn path(
+    pub(super) fn path(
         &mut self,
         base: Typed,
         step: Value,
@@ -221,6 +221,9 @@ impl Binder<'_> {
     }
 
     fn index(&mut self, base: &Ast, index: &Ast, place: &mut Place<'_>) -> Option<Typed> {
+        if let Some(column) = self.column_of_several(base, index, place) {
+            return column.ok();
+        }
         let written = matches!(index.kind, ExprKind::Literal(..));
         let bound = self.expr(base, place).map(|value| super::call::unnamed(base, value));
         let (base, index) = (bound, self.expr(index, place));

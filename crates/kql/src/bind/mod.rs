@@ -12,6 +12,7 @@ mod function;
 mod names;
 mod parse;
 mod pipeline;
+mod several;
 mod shape;
 mod stages;
 mod top_nested;

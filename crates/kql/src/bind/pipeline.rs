@@ -1,6 +1,6 @@
 //! Sources and operators.
 
-use super::expr::{Aggregates, Place, coerced};
+use super::expr::{Aggregates, NO_COLUMNS, Place, coerced};
 use super::names::Names;
 use super::{Binder, Bound, Entry, Typed, lookup, scope_names};
 use crate::aggregates;
@@ -15,6 +15,14 @@ use crate::schema::{self, Schema};
 use crate::value::Type;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// A column of `project`, `extend` or `by`.
+struct Given<'a> {
+    written: Option<&'a Ident>,
+    value: Typed,
+    /// The expression has more columns than this.
+    several: bool,
+}
 
 impl Binder<'_> {
     pub(super) fn pipeline_or_scalar(&mut self, pipeline: &Pipeline) -> Option<Bound> {
@@ -182,20 +190,27 @@ impl Binder<'_> {
         let mut values = Vec::new();
         let mut sound = true;
         for (at, column) in columns.iter().enumerate() {
-            let value = self.one_name(column).and_then(|()| self.alone(&column.expr));
-            let Some(value) = value else {
+            let Some(mut outputs) = self.spread(column, &mut Place::row(&NO_COLUMNS)) else {
                 sound = false;
                 continue;
             };
-            let name = match column.names.first() {
-                Some(written) => self.column_name(&mut names, Some(written), &value),
-                None => Some(names.unique(&format!("print_{at}"))),
-            };
-            match name {
-                Some(name) => names.push(name, value.ty),
-                None => sound = false,
+            // Names leave out what they do not name; what has several columns names them.
+            let several = outputs.len() > 1;
+            if !column.names.is_empty() {
+                outputs.truncate(column.names.len());
             }
-            values.push(value.expr);
+            for (place, value) in outputs.into_iter().enumerate() {
+                let name = match (column.names.get(place), &value.name) {
+                    (Some(written), _) => self.column_name(&mut names, Some(written), &value),
+                    (None, Some(name)) if several => Some(names.unique(name)),
+                    _ => Some(names.unique(&format!("print_{at}"))),
+                };
+                match name {
+                    Some(name) => names.push(name, value.ty),
+                    None => sound = false,
+                }
+                values.push(value.expr);
+            }
         }
         if !sound {
             return None;
@@ -384,26 +399,35 @@ impl Binder<'_> {
         Some(())
     }
 
-    /// Binds the expressions of columns; `None` where one fails, after all have had their say.
-    fn values(&mut self, columns: &[Column], schema: &Schema) -> Option<Vec<Typed>> {
-        let values: Vec<Option<Typed>> = columns
-            .iter()
-            .map(|c| {
-                self.one_name(c)?;
-                self.expr(&c.expr, &mut Place::row(schema))
-            })
-            .collect();
-        values.into_iter().collect()
+    /// Binds the expressions of columns, each with its name where one is written; `None` where one fails, after all have
+    /// had their say.
+    fn values<'a>(&mut self, columns: &'a [Column], schema: &Schema) -> Option<Vec<Given<'a>>> {
+        let mut all = Some(Vec::new());
+        for column in columns {
+            match (self.spread(column, &mut Place::row(schema)), &mut all) {
+                (Some(outputs), Some(all)) => {
+                    let several = outputs.len() > 1;
+                    let outputs = outputs.into_iter().enumerate();
+                    all.extend(outputs.map(|(at, value)| Given {
+                        written: column.names.get(at),
+                        value,
+                        several,
+                    }));
+                }
+                _ => all = None,
+            }
+        }
+        all
     }
 
     fn project(&mut self, input: Arc<Node>, columns: &[Column], span: Span) -> Option<Arc<Node>> {
         let values = self.values(columns, &input.schema)?;
         let mut names = Names::default();
-        for (column, value) in columns.iter().zip(&values) {
-            let name = self.column_name(&mut names, column.names.first(), value)?;
-            names.push(name, value.ty);
+        for given in &values {
+            let name = self.column_name(&mut names, given.written, &given.value)?;
+            names.push(name, given.value.ty);
         }
-        let exprs = values.into_iter().map(|v| v.expr).collect();
+        let exprs = values.into_iter().map(|given| given.value.expr).collect();
         self.node(names.schema(), Op::Project(input, exprs), span)
     }
 
@@ -415,8 +439,8 @@ impl Binder<'_> {
             schema.names().enumerate().map(|(at, n)| (n.to_owned(), at)).collect();
         let mut names = Names::default();
         names.reserve(input.schema.names());
-        for (column, value) in columns.iter().zip(values) {
-            let name = match (column.names.first(), &value.name) {
+        for Given { written, value, several } in values {
+            let name = match (written, &value.name) {
                 (Some(written), _) => {
                     if !names.declare(&written.name) {
                         let message = format!(
@@ -430,6 +454,7 @@ impl Binder<'_> {
                 }
                 // A column by its own name changes nothing.
                 (None, Some(name)) if value.is_column && places.contains_key(name) => continue,
+                (None, Some(name)) if several => names.unique(name),
                 (None, Some(name)) => name.clone(),
                 (None, None) => names.free_unnamed(),
             };
@@ -468,8 +493,8 @@ impl Binder<'_> {
             }
             input
         } else {
-            for value in &self.values(columns, &input.schema)? {
-                self.not_dynamic(value)?;
+            for given in &self.values(columns, &input.schema)? {
+                self.not_dynamic(&given.value)?;
             }
             self.project(input, columns, span)?
         };
@@ -488,21 +513,21 @@ impl Binder<'_> {
         let mut sound = keys.is_some();
         let keys = keys.unwrap_or_default();
         let mut results = Vec::new();
-        for (column, key) in by.iter().zip(&keys) {
+        for Given { written, value: key, .. } in &keys {
             sound &= self.not_dynamic(key).is_some();
-            let Some(name) = self.column_name(&mut names, column.names.first(), key) else {
+            let Some(name) = self.column_name(&mut names, *written, key) else {
                 sound = false;
                 continue;
             };
             names.push(name, key.ty);
             results.push(Expr::Column(results.len()));
         }
-        let grouped = keys.iter().filter_map(|k| match k.expr {
+        let grouped = keys.iter().filter_map(|k| match k.value.expr {
             Expr::Column(at) => Some(at),
             _ => None,
         });
         let mut aggregates =
-            Aggregates { calls: Vec::new(), next: by.len(), grouped: grouped.collect() };
+            Aggregates { calls: Vec::new(), next: keys.len(), grouped: grouped.collect() };
         for column in columns {
             let outputs = self.outputs(column, &input.schema, &mut aggregates);
             let Some(outputs) = outputs else {
@@ -529,7 +554,7 @@ impl Binder<'_> {
         if !sound {
             return None;
         }
-        let keys = keys.into_iter().map(|k| k.expr).collect();
+        let keys = keys.into_iter().map(|k| k.value.expr).collect();
         let op = Op::Summarize { input, keys, calls: aggregates.calls, results };
         self.node(names.schema(), op, span)
     }
@@ -548,8 +573,7 @@ impl Binder<'_> {
         {
             return self.aggregate(aggregate, name, args, &mut place);
         }
-        self.one_name(column)?;
-        self.expr(&column.expr, &mut place).map(|v| vec![v])
+        self.spread(column, &mut place)
     }
 
     fn union(

@@ -1,6 +1,6 @@
 //! Arrays: parts of them, other orders of them, and arrays made of values.
 
-use super::{Args, Function, Made, Naming, Prepare, Refusal, Signature, Takes};
+use super::{Args, Function, Made, Naming, Prepare, Refusal, Signature, Takes, dynamic};
 use crate::num;
 use crate::time::HOUR;
 use crate::value::{Type, Value};
@@ -42,8 +42,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[Signature::new(&[ARRAY, INTEGER, INTEGER], Type::Dynamic)],
         slice,
     ),
-    Function::made("array_sort_asc", SORT, |p| sort(p, false)).named(Naming::Suffix("sorted")),
-    Function::made("array_sort_desc", SORT, |p| sort(p, true)).named(Naming::Suffix("sorted")),
+    Function::made("array_sort_asc", SORT, |p| sort(p, false)),
+    Function::made("array_sort_desc", SORT, |p| sort(p, true)),
     Function::plain(
         "array_split",
         &[Signature::new(&[ARRAY, Takes::IntegerOrDynamic], Type::Dynamic)],
@@ -55,15 +55,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::made("range", &[Signature::new(&[ANY, ANY, ANY], Type::Dynamic).from(2)], range),
     Function::plain("repeat", &[Signature::new(&[ANY, INTEGER], Type::Dynamic)], |args| {
-        let count = num::long_to_len(args.long(1)?)?;
-        made(vec![args.value(0).to_json(); count.min(LONGEST)])
+        let count = num::long_to_len(args.long(1)?)?.min(LONGEST);
+        dynamic::fits(args.value(0).size().saturating_mul(count))?;
+        made(vec![args.value(0).to_json(); count])
     })
     .named(Naming::Prefix("repeat")),
     Function::plain("zip", &[Signature::new(&[ARRAY, ARRAY], Type::Dynamic).up_to(16)], zip),
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "what a function of the table ends with")]
-fn made(items: Vec<Json>) -> Option<Value> {
+pub(super) fn made(items: Vec<Json>) -> Option<Value> {
     Some(Value::from_json(Json::Array(items)))
 }
 
@@ -77,6 +78,12 @@ fn item_or_value(args: &[Value], arg: usize, at: usize) -> Json {
 
 fn iff(args: &[Value]) -> Option<Value> {
     let conditions = args.json(0)?.as_array()?;
+    for at in [1, 2] {
+        match args.value(at) {
+            Value::Dynamic(json) if json.is_array() => {}
+            value => dynamic::fits(value.size().saturating_mul(conditions.len()))?,
+        }
+    }
     let items = conditions.iter().enumerate().map(|(at, condition)| {
         let holds = match condition {
             Json::Bool(holds) => *holds,
@@ -139,6 +146,7 @@ fn shift(args: &[Value], left: bool) -> Option<Value> {
     let filler = args.get(2).map(Value::to_json).unwrap_or_default();
     let left = left == (by >= 0);
     let by = usize::try_from(by.unsigned_abs()).unwrap_or(usize::MAX).min(items.len());
+    dynamic::fits(args.value(2).size().saturating_mul(by))?;
     let fill = std::iter::repeat_n(filler, by);
     made(if left {
         items.iter().skip(by).cloned().chain(fill).collect()
@@ -174,23 +182,46 @@ fn order(a: &Json, b: &Json) -> Ordering {
     }
 }
 
+/// Of one array that array sorted, of several an array of all, in the order of the first.
 fn sort(prepare: &Prepare<'_>, descending: bool) -> Made {
-    if prepare.types.iter().skip(1).any(|ty| *ty == Type::Dynamic) {
-        return Err(Refusal::Unsupported("sorting several arrays at once".to_owned()));
+    let wrong = |ty: &Type| *ty != Type::Dynamic;
+    let (last, arrays) = match prepare.types.split_last() {
+        Some((Type::Bool, arrays)) if !arrays.is_empty() => (true, arrays),
+        _ => (false, prepare.types),
+    };
+    if let Some(at) = arrays.iter().position(wrong) {
+        let message = "The expression value must be a dynamic array".to_owned();
+        return Err(Refusal::Argument(at, "KS234", message));
     }
-    if prepare.types.len() > 1 && prepare.types.get(1) != Some(&Type::Bool) {
-        let message = "The expression value must be a dynamic array or bag".to_owned();
-        return Err(Refusal::Argument(1, "KS234", message));
+    let count = arrays.len();
+    if last && prepare.consts.get(count).is_none_or(Option::is_none) {
+        let message = "The expression must be a constant".to_owned();
+        return Err(Refusal::Argument(count, "KS129", message));
     }
     Ok(Arc::new(move |args| {
         let Some(items) = args.json(0).and_then(Json::as_array) else { return Value::Null };
-        let nulls_last = args.bool(1).unwrap_or(true);
-        let (nulls, mut items): (Vec<Json>, Vec<Json>) =
-            items.iter().cloned().partition(Json::is_null);
+        let nulls_last = args.bool(count).unwrap_or(true);
+        let (nulls, mut places): (Vec<usize>, Vec<usize>) =
+            (0..items.len()).partition(|at| items.get(*at).is_none_or(Json::is_null));
+        let key = |at: &usize| items.get(*at).unwrap_or(&Json::Null);
         // A stable sort either way: what is equal stays in its order.
-        items.sort_by(|a, b| if descending { order(b, a) } else { order(a, b) });
-        let (first, last) = if nulls_last { (items, nulls) } else { (nulls, items) };
-        Value::from_json(Json::Array(first.into_iter().chain(last).collect()))
+        places.sort_by(
+            |a, b| {
+                if descending { order(key(b), key(a)) } else { order(key(a), key(b)) }
+            },
+        );
+        let (first, last) = if nulls_last { (places, nulls) } else { (nulls, places) };
+        let places: Vec<usize> = first.into_iter().chain(last).collect();
+        let sorted = |at: usize| match args.json(at) {
+            Some(Json::Array(other)) if other.len() == items.len() => Json::Array(
+                places.iter().map(|at| other.get(*at).cloned().unwrap_or_default()).collect(),
+            ),
+            _ => Json::Null,
+        };
+        Value::from_json(match count {
+            1 => sorted(0),
+            _ => Json::Array((0..count).map(sorted).collect()),
+        })
     }))
 }
 
@@ -275,6 +306,7 @@ fn steps(
 }
 
 fn zip(args: &[Value]) -> Option<Value> {
+    dynamic::fits_all(args)?;
     let arrays: Vec<&Vec<Json>> =
         (0..args.len()).map(|at| args.json(at)?.as_array()).collect::<Option<_>>()?;
     let longest = arrays.iter().map(|array| array.len()).max().unwrap_or(0);

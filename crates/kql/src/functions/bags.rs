@@ -1,6 +1,7 @@
 //! Property bags: what is in them, and others made of them.
 
 use super::arrays::same;
+use super::dynamic::{fits, fits_all};
 use super::extract::{Step, steps};
 use super::{Args, Function, Naming, Signature, Takes};
 use crate::value::{Type, Value};
@@ -20,6 +21,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Some(Value::Bool(found.is_some()))
     }),
     Function::plain("bag_merge", &[Signature::new(&[BAG, BAG], Type::Dynamic).up_to(64)], |args| {
+        fits_all(args)?;
         let mut merged = Map::new();
         let mut bags = 0;
         for bag in (0..args.len()).filter_map(|at| args.json(at)?.as_object()) {
@@ -49,6 +51,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::plain("bag_set_key", &[Signature::new(&[BAG, TEXT, ANY], Type::Dynamic)], |args| {
         let mut bag = args.json(0)?.as_object()?.clone();
+        fits_all(args)?;
         let path: Vec<String> = keys(&args.text(1)).collect();
         let (last, inner) = path.split_last()?;
         let mut at = &mut bag;
@@ -70,8 +73,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Some(Value::from_json(Json::Object(pairs.collect())))
     }),
     Function::plain("treepath", &[Signature::new(&[BAG], Type::Dynamic)], |args| {
-        let (mut paths, mut met) = (Vec::new(), HashSet::new());
-        descend(args.json(0)?, &mut String::new(), &mut paths, &mut met);
+        let (mut paths, mut met) = (Vec::new(), Met::default());
+        descend(args.json(0)?, &mut String::new(), &mut paths, &mut met)?;
         Some(Value::from_json(Json::Array(paths)))
     })
     .named(Naming::Prefix("tree")),
@@ -112,28 +115,35 @@ fn keys(path: &str) -> impl Iterator<Item = String> + use<> {
     along.unwrap_or_else(|| vec![path.to_owned()]).into_iter()
 }
 
-/// The path of everything in a value. The items of an array share one, for they are alike.
-fn descend(json: &Json, path: &mut String, paths: &mut Vec<Json>, met: &mut HashSet<String>) {
+/// The path of everything in a value, nothing where these are too long. The items of an array share one, for they are
+/// alike.
+fn descend(json: &Json, path: &mut String, paths: &mut Vec<Json>, met: &mut Met) -> Option<()> {
     let mut visit = |step: String, inner: &Json, path: &mut String| {
         let length = path.len();
         path.push_str(&step);
-        if met.insert(path.clone()) {
+        met.work = met.work.saturating_add(path.len());
+        fits(met.work)?;
+        if met.paths.insert(path.clone()) {
             paths.push(Json::from(path.as_str()));
         }
-        descend(inner, path, paths, met);
+        let done = descend(inner, path, paths, met);
         path.truncate(length);
+        done
     };
     match json {
         Json::Object(bag) => {
-            for (key, inner) in bag {
-                visit(format!("['{key}']"), inner, path);
-            }
+            bag.iter().try_for_each(|(key, inner)| visit(format!("['{key}']"), inner, path))
         }
         Json::Array(items) => {
-            for inner in items {
-                visit("[0]".to_owned(), inner, path);
-            }
+            items.iter().try_for_each(|inner| visit("[0]".to_owned(), inner, path))
         }
-        _ => {}
+        _ => Some(()),
     }
+}
+
+/// The paths so far, and the length of all that were looked at.
+#[derive(Default)]
+struct Met {
+    paths: HashSet<String>,
+    work: usize,
 }

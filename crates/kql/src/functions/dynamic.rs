@@ -16,7 +16,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::plain("array_length", LENGTH, array_length),
     Function::plain("arraylength", LENGTH, array_length),
     Function::plain("pack_array", &[Signature::new(&[ANY], Type::Dynamic).up_to(32_767)], |args| {
-        Some(Value::from_json(Json::Array(args.iter().map(Value::to_json).collect())))
+        pack_array(args)
     }),
     Function::plain("bag_pack", PACK, pack),
     Function::plain("pack", PACK, pack),
@@ -26,6 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Some(Value::from_json(Json::Array(keys.collect())))
     }),
     Function::plain("array_concat", SETS, |args| {
+        fits_all(args)?;
         let mut all = Vec::new();
         for at in 0..args.len() {
             all.extend(args.json(at)?.as_array()?.iter().cloned());
@@ -33,6 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Some(Value::from_json(Json::Array(all)))
     }),
     Function::plain("set_union", SETS, |args| {
+        fits_all(args)?;
         let mut all = Vec::new();
         for at in 0..args.len() {
             all.extend(args.json(at)?.as_array()?.iter().cloned());
@@ -63,8 +65,26 @@ fn array_length(args: &[Value]) -> Option<Value> {
     args.json(0)?.as_array().map(|items| Value::Long(num::len_to_long(items.len())))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every entry's function")]
+/// Bytes of a value that a function makes of others, at most; of a larger one there is none.
+const LARGEST: usize = 1 << 26;
+
+/// Nothing where a value of the size is too large to be made.
+pub(crate) fn fits(size: usize) -> Option<()> {
+    (size <= LARGEST).then_some(())
+}
+
+/// Nothing where a value that holds all of these is too large to be made.
+pub(crate) fn fits_all(args: &[Value]) -> Option<()> {
+    fits(args.iter().fold(0, |sum, arg| arg.size().saturating_add(sum)))
+}
+
+pub(crate) fn pack_array(args: &[Value]) -> Option<Value> {
+    fits_all(args)?;
+    Some(Value::from_json(Json::Array(args.iter().map(Value::to_json).collect())))
+}
+
 fn pack(args: &[Value]) -> Option<Value> {
+    fits_all(args)?;
     let pairs =
         args.chunks_exact(2).map(|pair| (pair.text(0).to_string(), pair.value(1).to_json()));
     Some(Value::from_json(Json::Object(pairs.collect())))

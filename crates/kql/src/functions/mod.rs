@@ -24,6 +24,7 @@ mod parts;
 mod punycode;
 mod replace;
 mod search;
+pub(crate) mod series;
 mod string;
 pub(crate) mod text_ops;
 mod xml;
@@ -107,8 +108,6 @@ pub(crate) enum Naming {
     First,
     /// `prefix_` and the first argument's column.
     Prefix(&'static str),
-    /// The first argument's column and `_suffix`, where it has one.
-    Suffix(&'static str),
 }
 
 /// A computation over the arguments' values.
@@ -198,6 +197,7 @@ const FAMILIES: &[&[Function]] = &[
     punycode::FUNCTIONS,
     replace::FUNCTIONS,
     search::FUNCTIONS,
+    series::FUNCTIONS,
     string::FUNCTIONS,
     xml::FUNCTIONS,
 ];

@@ -14,6 +14,7 @@ mod oracle;
 mod outline;
 mod refusals;
 mod robust;
+mod series;
 mod slices;
 mod stages;
 mod store;
