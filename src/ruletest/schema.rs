@@ -59,6 +59,10 @@ fn row_columns() -> Vec<(String, Json)> {
     let mut all = Vec::new();
     for table in [TABLE, HARDWARE_TABLE] {
         for column in columns(table, Variant::Both).map(|s| s.columns).unwrap_or_default() {
+            // The test makes them.
+            if ["TimeGenerated", "Type"].contains(&column.name.as_str()) {
+                continue;
+            }
             let ty = match column.ty {
                 Type::Int | Type::Long => json!({ "type": "integer" }),
                 Type::Real | Type::Decimal => json!({ "type": "number" }),

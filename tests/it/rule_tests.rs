@@ -224,6 +224,13 @@ fn update_writes_down_what_is_told() {
     let before = desk.read("night.test.toml");
     desk.test(&["--update"]).exits(0);
     assert_eq!(desk.read("night.test.toml"), before);
+    // What cannot be written still fails.
+    let query = "\n[[query]]\nkql = \"print x = 1\"\neval = \"+1m\"\nexpect = [{ x = 2 }]\n";
+    let wrong = before.replace("count = 1", "count = 2");
+    assert_ne!(wrong, before);
+    let desk = desk.with("night.test.toml", &format!("{wrong}{query}"));
+    desk.test(&["--update"]).exits(1).says("wrote down what is told now: 2 cases");
+    desk.test(&["-k", "print"]).exits(1);
 }
 
 #[test]

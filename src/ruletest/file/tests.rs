@@ -23,6 +23,25 @@ fn the_keys_that_are_looked_for_are_those_that_are_read() {
     ] {
         assert_eq!(keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>(), taken);
     }
+    // And those that editors know.
+    let schema = crate::ruletest::schema::schema();
+    for (place, keys) in [
+        ("", &FILE[..]),
+        ("/properties/case/items", &CASE),
+        ("/properties/case/items/properties/fault/items", &FAULT),
+        ("/properties/case/items/properties/alert/items", &ALERT),
+        ("/properties/case/items/properties/alerts/items", &ALERT),
+        ("/properties/query/items", &QUERY),
+    ] {
+        let object = schema.pointer(place).unwrap();
+        assert_eq!(object["additionalProperties"], false, "{place}");
+        let known = object["properties"].as_object().unwrap().keys();
+        assert_eq!(
+            known.map(String::as_str).collect::<BTreeSet<_>>(),
+            keys.iter().copied().collect(),
+            "{place}"
+        );
+    }
 }
 
 /// A file that uses every key.
