@@ -221,15 +221,7 @@ pub(crate) struct Container {
 
 impl Container {
     fn new(place: BlobPlace) -> Result<Self, Stop> {
-        let lookup = System::here();
-        let secret = config::storage_secret(&lookup)?.map(setup::storage_secret);
-        // The configuration, which could say so, is not read yet.
-        let cloud = setup::azure(config::Cloud::of_account(&place.account_url));
-        let made =
-            storage::key(&place.account_url, secret.as_ref(), cloud, |name| lookup.var(name))
-                .and_then(|(key, who)| {
-                    Remote::new(&place.account_url, &place.container, &key, who)
-                });
+        let made = setup::container(&place.account_url, &place.container)?;
         let remote =
             made.map_err(|e| Stop::usage(format!("the configuration `{}`: {e}", place.file())))?;
         Ok(Self {

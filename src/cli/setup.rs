@@ -8,6 +8,7 @@ use super::report::{Stop, talk};
 use crate::azure::blob::BlobStore;
 use crate::azure::identity::for_endpoint;
 use crate::azure::logs::{LogAnalytics, LogAnalyticsOptions, PAUSES, WAIT};
+use crate::azure::remote::Remote;
 use crate::azure::storage;
 use crate::config::{
     self, Config, Input, Known, Lookup as _, Place, Problem, Problems, RulePlace, Source, State,
@@ -400,6 +401,18 @@ pub(crate) fn storage_secret(secret: StorageSecret) -> storage::Secret {
         StorageSecret::AccountKey(key) => storage::Secret::AccountKey(key),
         StorageSecret::Sas(sas) => storage::Secret::Sas(sas),
     }
+}
+
+/// A container that is read before, or without, a configuration that could say how: by what the environment has.
+pub(crate) fn container(
+    url: &Url,
+    container: &str,
+) -> Result<Result<Remote, storage::StorageError>, Stop> {
+    let lookup = System::here();
+    let secret = config::storage_secret(&lookup)?.map(storage_secret);
+    let cloud = azure(config::Cloud::of_account(url));
+    let key = storage::key(url, secret.as_ref(), cloud, |name| lookup.var(name));
+    Ok(key.and_then(|(key, who)| Remote::new(url, container, &key, who)))
 }
 
 /// The store at a place.

@@ -3,8 +3,7 @@
 use super::super::report::{Stop, progress};
 use super::super::{runtime, setup};
 use crate::azure::remote::{Bytes, Remote, RemoteError, Stored};
-use crate::azure::storage;
-use crate::config::{self, ContainerPlace, Lookup as _, System};
+use crate::config::ContainerPlace;
 use crate::local::files::FilesError;
 use crate::local::files::archive::Input;
 use crate::watch::alert::Interval;
@@ -36,14 +35,7 @@ pub(super) struct Container {
 impl Container {
     /// Lists the blobs of the period.
     pub(super) fn open(place: &ContainerPlace, within: Interval) -> Result<Self, Stop> {
-        let lookup = System::here();
-        let secret = config::storage_secret(&lookup)?.map(setup::storage_secret);
-        let cloud = setup::azure(config::Cloud::of_account(&place.account_url));
-        let made =
-            storage::key(&place.account_url, secret.as_ref(), cloud, |name| lookup.var(name))
-                .and_then(|(key, who)| {
-                    Remote::new(&place.account_url, &place.container, &key, who)
-                });
+        let made = setup::container(&place.account_url, &place.container)?;
         let failed = |why: String| Stop::fed(format!("the logs of `{}`: {why}", place.container));
         let remote = Arc::new(made.map_err(|e| failed(e.to_string()))?);
         let runtime = runtime()?;
